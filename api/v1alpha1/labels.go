@@ -1,0 +1,31 @@
+package v1alpha1
+
+// Labels on objects that the operator writes. Their values are object names, never what an identity provider sent.
+const (
+	// LabelManagedBy marks every object that the operator derives; its value is ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy, and the field owner of the operator's server-side applies.
+	ManagedBy = "scim-operator"
+	// LabelDirectory is the ScimDirectory that a ScimUser or ScimRole came through.
+	LabelDirectory = GroupName + "/directory"
+	// LabelRole is the ScimRole that a ScimRoleSlice or a binding belongs to.
+	LabelRole = GroupName + "/role"
+	// LabelGrant is the ClusterAccessGrant that a binding was derived from.
+	LabelGrant = GroupName + "/grant"
+	// LabelShard is the position, from 0, of a binding's subjects among the role's slices.
+	LabelShard = GroupName + "/shard"
+)
+
+// Annotations that the SCIM server and the repair controller write. None of them changes metadata.generation, so none of them
+// changes the version (ETag) that a SCIM client sees.
+const (
+	// AnnotationLastModified is the time (RFC 3339, milliseconds, UTC) of the last change of spec that was made over SCIM. It is
+	// meta.lastModified of the SCIM resource; when it is absent, the resource was never modified.
+	AnnotationLastModified = GroupName + "/last-modified"
+	// AnnotationFence is rewritten to move an object's resourceVersion, which makes every write that is still under way from an
+	// older read fail. Its value means nothing.
+	AnnotationFence = GroupName + "/fence"
+	// AnnotationCondemned marks an object that repair is about to delete because it never came to count. A create that finds
+	// its own object condemned must not acknowledge it.
+	AnnotationCondemned = GroupName + "/condemned"
+)

@@ -1,0 +1,192 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// Provider names the identity provider behind a directory. It selects the dialect where providers disagree with each other or
+// with the RFCs.
+// +kubebuilder:validation:Enum=Okta;Entra;Authentik;Google;JumpCloud;Generic
+type Provider string
+
+// The identity providers whose dialects are known.
+const (
+	ProviderOkta      Provider = "Okta"
+	ProviderEntra     Provider = "Entra"
+	ProviderAuthentik Provider = "Authentik"
+	ProviderGoogle    Provider = "Google"
+	ProviderJumpCloud Provider = "JumpCloud"
+	ProviderGeneric   Provider = "Generic"
+)
+
+// Conditions of a ScimDirectory.
+const (
+	// DirectoryReady says whether the directory's SCIM endpoint answers its identity provider.
+	//
+	// Possible reasons for this condition to be True are:
+	//
+	// * "Serving"
+	//
+	// Possible reasons for this condition to be False are:
+	//
+	// * "Suspended"
+	// * "NoCredentials"
+	// * "CredentialNotFound"
+	// * "InvalidUsernameExpression"
+	DirectoryReady = "Ready"
+
+	// ReasonServing means that requests with one of the directory's credentials are served.
+	ReasonServing = "Serving"
+	// ReasonSuspended means that spec.suspend is true: every request is refused and nothing is deleted.
+	ReasonSuspended = "Suspended"
+	// ReasonNoCredentials means that spec.credentials is empty, so every request is refused.
+	ReasonNoCredentials = "NoCredentials"
+	// ReasonCredentialNotFound means that a Secret or key named in spec.credentials does not exist or is too short.
+	ReasonCredentialNotFound = "CredentialNotFound"
+	// ReasonInvalidUsernameExpression means that spec.identity.username does not compile.
+	ReasonInvalidUsernameExpression = "InvalidUsernameExpression"
+)
+
+// ScimDirectorySpec says how one identity provider may push.
+type ScimDirectorySpec struct {
+	// provider names the identity provider behind this directory. It selects the dialect where providers disagree.
+	// +optional
+	// +kubebuilder:default=Generic
+	Provider Provider `json:"provider,omitempty"`
+
+	// suspend switches the SCIM endpoint off: every request is answered 403 with a text that says so. Nothing is deleted and
+	// no access changes.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+
+	// credentials are the tokens that the identity provider may present. Several may be live at once, so that a token can be
+	// rotated without a refused request. With none, every request is answered 401.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Credentials []Credential `json:"credentials,omitempty"`
+
+	// identity says how a user of this directory appears in Kubernetes.
+	// +optional
+	Identity Identity `json:"identity,omitempty,omitzero"`
+}
+
+// Credential is one token that an identity provider may present.
+type Credential struct {
+	// name tells the credentials of a directory apart, in the audit log and in status.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// tokenSecretRef names the Secret, in the operator's namespace, that holds the bearer token. The token must be at least 32
+	// characters long; a shorter one is treated as absent.
+	// +required
+	TokenSecretRef SecretKeyRef `json:"tokenSecretRef"`
+}
+
+// SecretKeyRef names one key of a Secret in the operator's own namespace. There is no namespace field, so that a directory can
+// never make the operator read somebody else's Secret.
+type SecretKeyRef struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// key of the Secret that holds the value.
+	// +optional
+	// +kubebuilder:default=token
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	Key string `json:"key,omitempty"`
+}
+
+// Identity says how a user appears in Kubernetes.
+// +kubebuilder:validation:MinProperties=1
+type Identity struct {
+	// username is a CEL expression that gives the Kubernetes user name, as the API server's authenticator makes it, for
+	// example `"oidc:" + user.userName`. The variable `user` has the fields of ScimUser.spec. The default is
+	// `user.userName`. A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused:
+	// the user then gets no access, and the grant's condition says so.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Username string `json:"username,omitempty"`
+}
+
+// ScimDirectoryStatus is what the operator knows of a directory.
+type ScimDirectoryStatus struct {
+	// conditions of the directory; Ready is the summary.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation of spec that status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// url is the SCIM base URL to paste into the identity provider.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+
+	// users is the number of users that came through this directory.
+	// +optional
+	Users *int32 `json:"users,omitempty"`
+
+	// suspendedUsers is the number of those users that are not active.
+	// +optional
+	SuspendedUsers *int32 `json:"suspendedUsers,omitempty"`
+
+	// roles is the number of roles that came through this directory.
+	// +optional
+	Roles *int32 `json:"roles,omitempty"`
+
+	// lastRequestTime is when the identity provider was last heard with a valid credential. It is written at most every ten
+	// minutes.
+	// +optional
+	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+}
+
+// ScimDirectory is one identity provider's endpoint: where it may push, with which credentials, and how its people appear in
+// Kubernetes. The base URL is https://HOST/scim/NAME/v2. Deleting a directory deletes none of its people.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories=scim,shortName=sdir
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`,description="SCIM base URL to paste into the identity provider"
+// +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`,description="Users that came through this directory"
+// +kubebuilder:printcolumn:name="Suspended",type=integer,JSONPath=`.status.suspendedUsers`,description="Users that are not active"
+// +kubebuilder:printcolumn:name="Roles",type=integer,JSONPath=`.status.roles`,description="Roles that came through this directory"
+// +kubebuilder:printcolumn:name="Last-Request",type=date,JSONPath=`.status.lastRequestTime`,description="When the identity provider was last heard"
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 63",message="metadata.name is part of the SCIM URL: use at most 63 lower-case letters, digits and dashes"
+type ScimDirectory struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says how the identity provider may push.
+	// +optional
+	Spec ScimDirectorySpec `json:"spec,omitempty,omitzero"`
+
+	// status is what the operator knows of the directory.
+	// +optional
+	Status ScimDirectoryStatus `json:"status,omitempty,omitzero"`
+}
+
+// ScimDirectoryList is a list of ScimDirectories.
+// +kubebuilder:object:root=true
+type ScimDirectoryList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ScimDirectory `json:"items"`
+}
