@@ -1,0 +1,9 @@
+package controlplane
+
+import "syscall"
+
+// childAttributes puts a child into its own process group, so that an interrupt at the terminal reaches only the parent, which
+// stops its children in order. The kernel kills the child should the parent die without doing so.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
