@@ -1,0 +1,140 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// Action is what must be done to a binding.
+type Action string
+
+// The actions, none of which is ever needed for a binding that is as it should be.
+const (
+	Create Action = "Create"
+	Update Action = "Update"
+	// Recreate deletes and creates, because the API server lets nobody change a roleRef.
+	Recreate Action = "Recreate"
+	Delete   Action = "Delete"
+)
+
+// Change is one write.
+type Change struct {
+	Action Action `json:"action"`
+	Key    `json:",inline"`
+	// Desired is the binding as it should be; the zero value when it is deleted.
+	Desired Binding `json:"-"`
+	// Missing are the subjects that gain by the change, Extra those that lose.
+	Missing []rbacv1.Subject `json:"missing,omitempty"`
+	Extra   []rbacv1.Subject `json:"extra,omitempty"`
+}
+
+// TakesAway says whether the change removes somebody's access.
+func (c Change) TakesAway() bool { return c.Action == Delete || c.Action == Recreate || len(c.Extra) > 0 }
+
+// Diff gives the writes that turn the existing bindings into the desired ones: those that take access away first, and among these
+// deletions first; those that only give come last. Bindings that are as they should be are not mentioned, so Diff(x, x) is empty. Only
+// what the operator sets is compared: additional labels stay.
+func Diff(existing, desired []Binding) []Change {
+	have := make(map[Key]Binding, len(existing))
+	for _, binding := range existing {
+		have[binding.Key] = binding
+	}
+	var changes []Change
+	for _, want := range desired {
+		old, exists := have[want.Key]
+		delete(have, want.Key)
+		if change, needed := compare(old, exists, want); needed {
+			changes = append(changes, change)
+		}
+	}
+	for key, old := range have {
+		changes = append(changes, Change{Action: Delete, Key: key, Extra: old.Subjects})
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Key.Compare(b.Key)) })
+	return changes
+}
+
+func rank(c Change) int {
+	switch {
+	case c.Action == Delete:
+		return 0
+	case c.Action == Update && len(c.Extra) > 0:
+		return 1
+	case c.Action == Recreate:
+		return 2
+	case c.Action == Update:
+		return 3
+	default:
+		return 4
+	}
+}
+
+func compare(old Binding, exists bool, want Binding) (Change, bool) {
+	change := Change{Key: want.Key, Desired: want}
+	if !exists {
+		change.Action, change.Missing = Create, want.Subjects
+		return change, true
+	}
+	if old.RoleRef != want.RoleRef {
+		change.Action, change.Missing, change.Extra = Recreate, want.Subjects, old.Subjects
+		return change, true
+	}
+	change.Action = Update
+	if slices.Equal(old.Subjects, want.Subjects) {
+		return change, old.Owner != want.Owner || !hasLabels(old.Labels, want.Labels)
+	}
+	change.Missing = without(want.Subjects, old.Subjects)
+	change.Extra = without(old.Subjects, want.Subjects)
+	return change, true
+}
+
+func hasLabels(have, want map[string]string) bool {
+	for key, value := range want {
+		if got, ok := have[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// without gives the subjects of a that b does not have, sorted.
+func without(a, b []rbacv1.Subject) []rbacv1.Subject {
+	inB := make(map[rbacv1.Subject]bool, len(b))
+	for _, subject := range b {
+		inB[subject] = true
+	}
+	var rest []rbacv1.Subject
+	for _, subject := range a {
+		if !inB[subject] {
+			rest = append(rest, subject)
+		}
+	}
+	slices.SortFunc(rest, compareSubjects)
+	return slices.Compact(rest)
+}
+
+// Keep gives what is to be done with held bindings: those that exist stay, less every subject that is no user with access any more.
+// Nobody knows who is in the part of the role that could not be read, so nobody is added and no member is taken out by guess; but a
+// suspended user is out even now. The argument live holds the Kubernetes user names of all users that count and are active.
+func Keep(existing []Binding, held []Key, live map[string]bool) []Binding {
+	holding := make(map[Key]bool, len(held))
+	for _, key := range held {
+		holding[key] = true
+	}
+	var kept []Binding
+	for _, binding := range existing {
+		if !holding[binding.Key] {
+			continue
+		}
+		binding.Subjects = slices.DeleteFunc(slices.Clone(binding.Subjects), func(s rbacv1.Subject) bool {
+			return s.Kind != rbacv1.UserKind || !live[s.Name] || SubjectName(s.Name) != nil
+		})
+		if len(binding.Subjects) > 0 {
+			kept = append(kept, binding)
+		}
+	}
+	sortBindings(kept)
+	return kept
+}

@@ -1,0 +1,334 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// Result is the plan: what should exist, and what each grant came to.
+type Result struct {
+	// Bindings should exist, and no other of these grants; sorted by Key.
+	Bindings []Binding `json:"bindings,omitempty"`
+	// Held are bindings about whose subjects nothing is known, because a part of a role could not be read; sorted. See Keep.
+	Held []Key `json:"held,omitempty"`
+	// Outcomes has one entry for each grant, sorted by name.
+	Outcomes []Outcome `json:"outcomes,omitempty"`
+}
+
+// Phase says where a grant stands in time.
+type Phase string
+
+// The phases of a grant.
+const (
+	PhaseInForce     Phase = "InForce"
+	PhaseNotYetValid Phase = "NotYetValid"
+	PhaseExpired     Phase = "Expired"
+)
+
+// Outcome is what one grant came to.
+type Outcome struct {
+	Grant string `json:"grant"`
+	Phase Phase  `json:"phase"`
+	// Next is when the passage of time alone changes the plan; zero for never.
+	Next time.Time `json:"next,omitzero"`
+	// TargetNotAllowed and TargetNotFound say why nothing can be given.
+	TargetNotAllowed bool `json:"targetNotAllowed,omitempty"`
+	TargetNotFound   bool `json:"targetNotFound,omitempty"`
+	// Roles are the ids of the roles that were matched, sorted.
+	Roles []string `json:"roles,omitempty"`
+	// RolesNotFound are the selectors that match no role that counts, in the order of the grant.
+	RolesNotFound []v1alpha1.RoleSelector `json:"rolesNotFound,omitempty"`
+	// RolesIncomplete are ids of matched roles a part of which could not be read.
+	RolesIncomplete []string `json:"rolesIncomplete,omitempty"`
+	// Namespaces are those in which the grant takes effect, sorted; none for a grant of scope Cluster.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// NamespacesNotFound are those listed by name that do not exist or are being deleted, sorted.
+	NamespacesNotFound []string `json:"namespacesNotFound,omitempty"`
+	// SelectorError says why spec.namespaces.selector cannot be used; it then selects nothing.
+	SelectorError string `json:"selectorError,omitempty"`
+	// Users is the number of different users who get access.
+	Users int `json:"users"`
+	// Refused are the members that were left out because their Kubernetes user names may not be bound, sorted by id.
+	Refused []Refusal `json:"refused,omitempty"`
+}
+
+// Refusal says why a user was left out.
+type Refusal struct {
+	User   string `json:"user"`
+	Reason string `json:"reason"`
+}
+
+// Plan says which bindings should exist. It is a pure function of its argument, which it does not change, and it is total: there is
+// no input for which it fails.
+func Plan(state State) Result {
+	p := newPlanner(state)
+	var result Result
+	for _, grant := range state.Grants {
+		result.Outcomes = append(result.Outcomes, p.grant(grant, &result))
+	}
+	sortBindings(result.Bindings)
+	slices.SortFunc(result.Held, Key.Compare)
+	slices.SortFunc(result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Grant, b.Grant) })
+	return result
+}
+
+// planner is a State with the look-ups that Plan needs, and what was already worked out for a part of a role, which several grants
+// may share.
+type planner struct {
+	state       State
+	byID        map[string]Role
+	byName      map[string][]string
+	bindable    map[string]bool
+	clusterRole map[string]bool
+	resolved    map[string][]resolvedPart
+}
+
+type resolvedPart struct {
+	label    string
+	missing  bool
+	subjects []rbacv1.Subject
+	users    []string
+	refused  []Refusal
+}
+
+func newPlanner(state State) *planner {
+	p := &planner{
+		state:       state,
+		byID:        map[string]Role{},
+		byName:      map[string][]string{},
+		bindable:    setOf(state.Bindable),
+		clusterRole: setOf(state.ClusterRoles),
+		resolved:    map[string][]resolvedPart{},
+	}
+	for _, role := range state.Roles {
+		if !role.Counts {
+			continue
+		}
+		p.byID[role.ID] = role
+		name := v1alpha1.Fold(role.DisplayName)
+		p.byName[name] = append(p.byName[name], role.ID)
+	}
+	return p
+}
+
+func (p *planner) grant(grant Grant, result *Result) Outcome {
+	outcome := Outcome{Grant: grant.Name}
+	outcome.Phase, outcome.Next = phase(grant.Spec.Validity, p.state.Now)
+	outcome.Roles, outcome.RolesNotFound = p.match(grant.Spec.Roles)
+	p.namespaces(grant.Spec, &outcome)
+
+	target := grant.Spec.To.Name
+	outcome.TargetNotAllowed = !p.bindable[target]
+	outcome.TargetNotFound = !p.clusterRole[target]
+	if outcome.TargetNotAllowed || outcome.TargetNotFound || outcome.Phase != PhaseInForce {
+		return outcome
+	}
+	p.bind(grant, &outcome, result)
+	return outcome
+}
+
+// phase says where a grant stands at an instant, and when that changes next. The API refuses an end before the start; should one come
+// all the same, the end wins.
+func phase(validity *v1alpha1.Validity, now time.Time) (Phase, time.Time) {
+	var start, end time.Time
+	if validity != nil && validity.NotBefore != nil {
+		start = validity.NotBefore.Time
+	}
+	if validity != nil && validity.ExpiresAt != nil {
+		end = validity.ExpiresAt.Time
+	}
+	if !end.IsZero() && !now.Before(end) {
+		return PhaseExpired, time.Time{}
+	}
+	if now.Before(start) && (end.IsZero() || start.Before(end)) {
+		return PhaseNotYetValid, start
+	}
+	if now.Before(start) {
+		return PhaseNotYetValid, end
+	}
+	return PhaseInForce, end
+}
+
+// match finds the roles that selectors name, and the selectors that name none.
+func (p *planner) match(selectors []v1alpha1.RoleSelector) (ids []string, notFound []v1alpha1.RoleSelector) {
+	for _, selector := range selectors {
+		found := p.matchOne(selector)
+		if len(found) == 0 {
+			notFound = append(notFound, selector)
+		}
+		ids = append(ids, found...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), notFound
+}
+
+func (p *planner) matchOne(selector v1alpha1.RoleSelector) []string {
+	if selector.Name != "" {
+		if _, ok := p.byID[selector.Name]; ok {
+			return []string{selector.Name}
+		}
+		return nil
+	}
+	var found []string
+	for _, id := range p.byName[v1alpha1.Fold(selector.DisplayName)] {
+		if selector.Directory == "" || selector.Directory == p.byID[id].Directory {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+// namespaces finds where a grant takes effect.
+func (p *planner) namespaces(spec v1alpha1.ClusterAccessGrantSpec, outcome *Outcome) {
+	if spec.Scope != v1alpha1.ScopeNamespaces || spec.Namespaces == nil {
+		return
+	}
+	selector, err := NamespaceSelector(spec.Namespaces.Selector)
+	if err != nil {
+		outcome.SelectorError = err.Error()
+	}
+	missing := setOf(spec.Namespaces.Names)
+	for _, ns := range p.state.Namespaces {
+		if ns.Terminating {
+			continue
+		}
+		if missing[ns.Name] || selector.Matches(labels.Set(ns.Labels)) {
+			outcome.Namespaces = append(outcome.Namespaces, ns.Name)
+		}
+		delete(missing, ns.Name)
+	}
+	slices.Sort(outcome.Namespaces)
+	outcome.Namespaces = slices.Compact(outcome.Namespaces)
+	for name := range missing {
+		outcome.NamespacesNotFound = append(outcome.NamespacesNotFound, name)
+	}
+	slices.Sort(outcome.NamespacesNotFound)
+}
+
+// NamespaceSelector is the selector of spec.namespaces.selector. Absent it selects nothing, empty it selects all; one that cannot
+// be used selects nothing and says why.
+func NamespaceSelector(selector *metav1.LabelSelector) (labels.Selector, error) {
+	if selector == nil {
+		return labels.Nothing(), nil
+	}
+	compiled, err := metav1.LabelSelectorAsSelector(selector)
+	if err != nil {
+		return labels.Nothing(), err
+	}
+	return compiled, nil
+}
+
+// bind adds the bindings of one grant to the result, and who is in them to the outcome.
+func (p *planner) bind(grant Grant, outcome *Outcome, result *Result) {
+	where := outcome.Namespaces
+	if grant.Spec.Scope == v1alpha1.ScopeCluster {
+		where = []string{""}
+	}
+	users := map[string]bool{}
+	for _, id := range outcome.Roles {
+		for _, piece := range p.resolve(id) {
+			outcome.Refused = append(outcome.Refused, piece.refused...)
+			name := BindingName(grant.Name, id, piece.label, grant.Spec.To.Name)
+			if piece.missing {
+				outcome.RolesIncomplete = append(outcome.RolesIncomplete, id)
+				result.Held = append(result.Held, keys(where, name)...)
+				continue
+			}
+			if len(piece.subjects) == 0 {
+				continue
+			}
+			for _, namespace := range where {
+				result.Bindings = append(result.Bindings, newBinding(grant, id, piece, Key{Namespace: namespace, Name: name}))
+			}
+			for _, user := range piece.users {
+				users[user] = true
+			}
+		}
+	}
+	if len(where) > 0 {
+		outcome.Users = len(users)
+	}
+	outcome.RolesIncomplete = slices.Compact(outcome.RolesIncomplete)
+	slices.SortFunc(outcome.Refused, func(a, b Refusal) int { return cmp.Compare(a.User, b.User) })
+	outcome.Refused = slices.Compact(outcome.Refused)
+}
+
+func keys(namespaces []string, name string) []Key {
+	all := make([]Key, len(namespaces))
+	for i, namespace := range namespaces {
+		all[i] = Key{Namespace: namespace, Name: name}
+	}
+	return all
+}
+
+func newBinding(grant Grant, role string, piece resolvedPart, key Key) Binding {
+	return Binding{
+		Key:      key,
+		Labels:   bindingLabels(grant.Name, role, piece.label),
+		Owner:    grant.UID,
+		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.Spec.To.Name},
+		Subjects: piece.subjects,
+		Grant:    grant.Name,
+		Role:     role,
+	}
+}
+
+// resolve turns the members of a role into subjects, once for all grants.
+func (p *planner) resolve(id string) []resolvedPart {
+	if done, ok := p.resolved[id]; ok {
+		return done
+	}
+	all := []resolvedPart{}
+	for _, piece := range parts(p.byID[id]) {
+		all = append(all, p.resolvePart(piece))
+	}
+	p.resolved[id] = all
+	return all
+}
+
+func (p *planner) resolvePart(piece part) resolvedPart {
+	resolved := resolvedPart{label: piece.label, missing: piece.missing}
+	var names []string
+	for _, id := range piece.members {
+		name, refusal := p.state.Users[id].Subject()
+		if refusal != "" {
+			resolved.refused = append(resolved.refused, Refusal{User: id, Reason: refusal})
+		}
+		if name != "" {
+			names = append(names, name)
+			resolved.users = append(resolved.users, id)
+		}
+	}
+	resolved.subjects = userSubjects(names)
+	return resolved
+}
+
+// Subject gives the name under which a user may be a subject; it is empty when the user may not be one. The refusal is empty unless
+// it is the name that stands in the way: a suspended or unknown user is left out without a word.
+func (u User) Subject() (name, refusal string) {
+	if !u.Active || !u.Counts {
+		return "", ""
+	}
+	if u.Refusal != "" {
+		return "", u.Refusal
+	}
+	if err := SubjectName(u.Name); err != nil {
+		return "", err.Error()
+	}
+	return u.Name, ""
+}
+
+func setOf(values []string) map[string]bool {
+	set := make(map[string]bool, len(values))
+	for _, value := range values {
+		set[value] = true
+	}
+	return set
+}

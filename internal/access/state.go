@@ -1,0 +1,81 @@
+package access
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// MaxSubjects is the largest number of subjects in one binding. The RBAC authorizer reads every binding for every request, and a
+// binding of 1,000 subjects is about 100 kB, so this is a bound for both.
+const MaxSubjects = 1000
+
+// State is what the plan depends on, all of it. The order of its lists means nothing, except the order of a role's shards.
+type State struct {
+	// Now is the time at which the plan should hold.
+	Now time.Time `json:"now"`
+	// Grants say which roles get what, and where.
+	Grants []Grant `json:"grants,omitempty"`
+	// Roles are the ScimRoles that the grants may name.
+	Roles []Role `json:"roles,omitempty"`
+	// Users are the members of these roles by their ids. An id that is not here is an unknown user.
+	Users map[string]User `json:"users,omitempty"`
+	// Namespaces are those of the cluster that the grants may select.
+	Namespaces []Namespace `json:"namespaces,omitempty"`
+	// Bindable are the names of the ClusterRoles that the installer lets the operator give.
+	Bindable []string `json:"bindable,omitempty"`
+	// ClusterRoles are the names of the ClusterRoles that exist, at least those that the grants name.
+	ClusterRoles []string `json:"clusterRoles,omitempty"`
+}
+
+// Grant is one ClusterAccessGrant.
+type Grant struct {
+	Name string `json:"name"`
+	// UID becomes the owner reference of the bindings.
+	UID  types.UID                       `json:"uid,omitempty"`
+	Spec v1alpha1.ClusterAccessGrantSpec `json:"spec"`
+}
+
+// Role is one ScimRole with its members resolved from its slices.
+type Role struct {
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName"`
+	Directory   string `json:"directory,omitempty"`
+	// Counts says whether the ScimClaim of the displayName names this role. A role that does not count gives nothing.
+	Counts bool `json:"counts"`
+	// Shards are the pushed members: one shard for each slice, in order, or one for all inline members.
+	Shards []Shard `json:"shards,omitempty"`
+	// Local are the members that people added. They have a shard of their own, so that they never move a pushed member into
+	// another binding.
+	Local []string `json:"local,omitempty"`
+}
+
+// Shard is a part of a role's members.
+type Shard struct {
+	// Members are ids of users, at most MaxSubjects of them.
+	Members []string `json:"members,omitempty"`
+	// Missing says that the slice could not be read, so that nobody knows who is in it. Its bindings are held.
+	Missing bool `json:"missing,omitempty"`
+}
+
+// User is one identity as the planner sees it.
+type User struct {
+	// Name is the user name in Kubernetes. It is not trusted: SubjectName decides whether it may be bound.
+	Name string `json:"name,omitempty"`
+	// Refusal says why there is no Name, for example because the directory's expression failed. It is empty when there is one.
+	Refusal string `json:"refusal,omitempty"`
+	// Active is spec.active.
+	Active bool `json:"active"`
+	// Counts says whether the ScimClaim of the userName names this user.
+	Counts bool `json:"counts"`
+}
+
+// Namespace is one namespace of the cluster.
+type Namespace struct {
+	Name   string            `json:"name"`
+	Labels map[string]string `json:"labels,omitempty"`
+	// Terminating says that the namespace is being deleted: the API server takes no new object in it.
+	Terminating bool `json:"terminating,omitempty"`
+}
