@@ -22,7 +22,7 @@ const (
 // Normalize brings a resource as a client sent it into canonical form, without changing it:
 //
 //   - attributes have their canonical names, those under the core schema's URN are at the top;
-//   - null, empty arrays and, for attributes of the schemas, empty strings mean unassigned (RFC 7643 section 2.5) and are left out;
+//   - null and, for attributes of the schemas, empty arrays and empty strings mean unassigned (RFC 7643 section 2.5) and are left out;
 //   - what this server decides or never keeps (schemas, id, meta, groups, password) is left out without looking at it;
 //   - booleans may come as strings, and some strings as numbers, as clients are known to send them;
 //   - top-level attributes, extension attributes and extensions that no schema names are kept as they are, within bounds;
@@ -166,9 +166,9 @@ func (n *normalizer) unknown(name string, v any) error {
 	return nil
 }
 
-// keep copies a member that no schema names, unless it is unassigned.
+// keep copies a member that no schema names, unless it is null.
 func (n *normalizer) keep(out map[string]any, name string, v any) error {
-	if list, ok := v.([]any); v == nil || ok && len(list) == 0 {
+	if v == nil {
 		return nil
 	}
 	if name == "" || len(name) > maxNameBytes {

@@ -1,0 +1,43 @@
+package translate
+
+import (
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/schema"
+)
+
+// GroupSpec normalises a resource and turns it into the spec of a new role, without a directory and without members: those come as
+// scim.MemberOp. What the schemas do not allow, and a displayName that is missing, is 400 invalidValue.
+func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	res, err := schema.Normalize(schema.Group(), in)
+	if err != nil {
+		return v1alpha1.ScimRoleSpec{}, err
+	}
+	if err := schema.RequireAll(schema.Group(), res); err != nil {
+		return v1alpha1.ScimRoleSpec{}, err
+	}
+	extensions, additional := unknownMembers(schema.Group(), res)
+	r := object(res)
+	return v1alpha1.ScimRoleSpec{
+		DisplayName:          r.text("displayName"),
+		ExternalID:           r.text("externalId"),
+		Extensions:           extensions,
+		AdditionalAttributes: additional,
+	}, nil
+}
+
+// MergeGroup gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current role. The directory and
+// all fields of membership stay as they are.
+func MergeGroup(current *v1alpha1.ScimRole, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	next, err := GroupSpec(in)
+	if err != nil {
+		return v1alpha1.ScimRoleSpec{}, err
+	}
+	next.Directory = current.Spec.Directory
+	next.Members = current.Spec.Members
+	next.Slices = current.Spec.Slices
+	next.LocalMembers = current.Spec.LocalMembers
+	keepRaw(current.Spec.Extensions, next.Extensions)
+	keepRaw(current.Spec.AdditionalAttributes, next.AdditionalAttributes)
+	return next, nil
+}

@@ -1,0 +1,105 @@
+package translate
+
+import (
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/schema"
+)
+
+// UserSpec normalises a resource and turns it into the spec of a new user, without a directory. An absent `active` means true. What
+// the schemas do not allow, and a userName that is missing, is 400 invalidValue.
+func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	spec, err := userSpec(in)
+	if err == nil && spec.Active == nil {
+		active := true
+		spec.Active = &active
+	}
+	return spec, err
+}
+
+// userSpec is UserSpec with Active nil where the resource says nothing of it.
+func userSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	res, err := schema.Normalize(schema.User(), in)
+	if err != nil {
+		return v1alpha1.ScimUserSpec{}, err
+	}
+	if err := schema.RequireAll(schema.User(), res); err != nil {
+		return v1alpha1.ScimUserSpec{}, err
+	}
+	extensions, additional := unknownMembers(schema.User(), res)
+	r := object(res)
+	return v1alpha1.ScimUserSpec{
+		UserName:             r.text("userName"),
+		ExternalID:           r.text("externalId"),
+		Active:               r.boolean("active"),
+		Name:                 name(r.object("name")),
+		DisplayName:          r.text("displayName"),
+		NickName:             r.text("nickName"),
+		ProfileURL:           r.text("profileUrl"),
+		Title:                r.text("title"),
+		UserType:             r.text("userType"),
+		PreferredLanguage:    r.text("preferredLanguage"),
+		Locale:               r.text("locale"),
+		Timezone:             r.text("timezone"),
+		Emails:               r.multiValues("emails"),
+		PhoneNumbers:         r.multiValues("phoneNumbers"),
+		Ims:                  r.multiValues("ims"),
+		Photos:               r.multiValues("photos"),
+		Addresses:            r.addresses("addresses"),
+		Entitlements:         r.multiValues("entitlements"),
+		Roles:                r.multiValues("roles"),
+		X509Certificates:     r.multiValues("x509Certificates"),
+		Enterprise:           enterprise(r.object(scim.EnterpriseUserSchema)),
+		Extensions:           extensions,
+		AdditionalAttributes: additional,
+	}, nil
+}
+
+// MergeUser gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current user (RFC 7644 section
+// 3.5.1). It replaces everything that a client can write, with two exceptions: the directory stays, and so does the state when
+// `active` is absent, since to reactivate somebody by leaving a word out would be a silent grant. Values that mean the same as the
+// current ones keep their bytes, so that an echo is equal to what is stored.
+func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	next, err := userSpec(in)
+	if err != nil {
+		return v1alpha1.ScimUserSpec{}, err
+	}
+	next.Directory = current.Spec.Directory
+	if next.Active == nil || *next.Active == current.IsActive() {
+		next.Active = current.Spec.Active
+	}
+	keepRaw(current.Spec.Extensions, next.Extensions)
+	keepRaw(current.Spec.AdditionalAttributes, next.AdditionalAttributes)
+	return next, nil
+}
+
+func name(r object) *v1alpha1.Name {
+	if len(r) == 0 {
+		return nil
+	}
+	return &v1alpha1.Name{
+		Formatted:       r.text("formatted"),
+		FamilyName:      r.text("familyName"),
+		GivenName:       r.text("givenName"),
+		MiddleName:      r.text("middleName"),
+		HonorificPrefix: r.text("honorificPrefix"),
+		HonorificSuffix: r.text("honorificSuffix"),
+	}
+}
+
+func enterprise(r object) *v1alpha1.EnterpriseUser {
+	out := v1alpha1.EnterpriseUser{
+		EmployeeNumber: r.text("employeeNumber"),
+		CostCenter:     r.text("costCenter"),
+		Organization:   r.text("organization"),
+		Division:       r.text("division"),
+		Department:     r.text("department"),
+	}
+	if m := r.object("manager"); len(m) > 0 {
+		out.Manager = &v1alpha1.Manager{Value: m.text("value"), Ref: m.text("$ref"), DisplayName: m.text("displayName")}
+	}
+	if out == (v1alpha1.EnterpriseUser{}) {
+		return nil
+	}
+	return &out
+}
