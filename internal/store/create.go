@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/store/failpoint"
+)
+
+// creation names the writes of a create.
+type creation struct {
+	object, fence, claim, undo failpoint.Point
+	// fill writes what belongs to the object before it can count, such as the slices of a large role; nil when there is nothing.
+	fill func(ctx context.Context, obj client.Object) error
+}
+
+// createBearer is the create of the design note, for users and roles alike: look whether the name is free, create the object,
+// take the claim, which is the commit, and read the object back. On success obj is as it was read back.
+func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation) error {
+	want := seizure{kind: kindOf(obj), value: valueOf(obj), fence: c.fence, write: c.claim}
+	if err := s.refuseTaken(ctx, want); err != nil {
+		return err
+	}
+	ctx, cancel := committed(ctx)
+	defer cancel()
+	if err := s.createNamed(ctx, obj, c.object); err != nil {
+		return err
+	}
+	want.self = obj.GetName()
+	err := error(nil)
+	if c.fill != nil {
+		err = c.fill(ctx, obj)
+	}
+	if err == nil {
+		err = s.seize(ctx, want)
+	}
+	if err != nil {
+		return s.undo(ctx, obj, c, err)
+	}
+	return s.readBack(ctx, obj)
+}
+
+// refuseTaken is step 1: it spares a create that cannot succeed its writes. Nothing rests on it.
+func (s *Store) refuseTaken(ctx context.Context, want seizure) error {
+	e, err := s.evaluate(ctx, want.kind, v1alpha1.ClaimName(want.kind.attribute, want.value), "")
+	if err != nil {
+		return err
+	}
+	if e.holding == holdingTaken {
+		return taken(want.kind, want.value)
+	}
+	return nil
+}
+
+// createNamed creates obj under a random name of its own, marked as not known to count.
+func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpoint.Point) error {
+	obj.SetAnnotations(map[string]string{AnnotationUncommitted: "1"})
+	for range maxAttempts {
+		name, err := newName(s.rand, valueOf(obj))
+		if err != nil {
+			return err
+		}
+		obj.SetName(name)
+		err = s.create(ctx, point, obj)
+		if err == nil {
+			return nil
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			return fmt.Errorf("create %s: %w", name, err)
+		}
+	}
+	return tryAgain(textBusy, nil)
+}
+
+// undo deletes what a failed create left behind, when it is certain that the create has failed. Somebody may have given the claim
+// to the object in the meantime, even though this create lost it before: then the create has succeeded. When the outcome is
+// unknown, the object stays for repair.
+func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause error) error {
+	if !isTaken(cause) && !isRefusal(cause) {
+		return cause
+	}
+	for attempt := range maxAttempts {
+		if pause(ctx, attempt) != nil {
+			break
+		}
+		own := kindOf(obj).object()
+		if err := s.get(ctx, obj.GetName(), own); err != nil {
+			if isGone(err) {
+				return cause
+			}
+			continue
+		}
+		e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(own), own.GetName())
+		if err != nil {
+			continue
+		}
+		if e.holding == holdingOwn && isTaken(cause) {
+			return s.readBack(ctx, obj)
+		}
+		if err := s.remove(ctx, c.undo, own); err == nil || isGone(err) {
+			return cause
+		}
+	}
+	s.log.Info("left the rest of a refused create to repair", "name", obj.GetName(), "cause", cause.Error())
+	return cause
+}
+
+// readBack is the last step: only an object that is there, and that repair has not condemned, may be acknowledged.
+func (s *Store) readBack(ctx context.Context, obj client.Object) error {
+	name := obj.GetName()
+	if err := s.get(ctx, name, obj); err != nil {
+		return tryAgain(textContention, fmt.Errorf("read %s back: %w", name, err))
+	}
+	if !alive(obj) || obj.GetAnnotations()[v1alpha1.AnnotationCondemned] != "" {
+		return tryAgain(textContention, fmt.Errorf("%s was condemned while it was created", name))
+	}
+	return nil
+}

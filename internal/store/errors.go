@@ -1,0 +1,202 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scim-operator/scim-operator/internal/scim"
+)
+
+// maxRetryAfter bounds what the API server may ask of an identity provider, so that a mistake there does not stop provisioning.
+const maxRetryAfter = 60 * time.Second
+
+const (
+	textBusy       = "The cluster cannot serve this at the moment. Send the request again after the time in Retry-After."
+	textNotSynced  = "The list is not complete yet because this server has just started. Send the request again after the time in Retry-After."
+	textContention = "The resource is being changed by several requests at once. Send the request again after the time in Retry-After."
+)
+
+// retrySoon spreads retries over one to five seconds, so that clients that failed together do not come back together.
+func retrySoon() time.Duration { return time.Duration(1+rand.IntN(5)) * time.Second }
+
+// tryAgain is a 429; err may be nil. A delay that the API server asks for is passed on.
+func tryAgain(detail string, err error) *scim.Error {
+	after := retrySoon()
+	if seconds, ok := apierrors.SuggestsClientDelay(err); ok && seconds > 0 {
+		after = min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	return scim.TryAgain(after, detail, err)
+}
+
+// isGone says whether err means that the object itself does not exist. A 404 for the whole kind, as when the
+// CustomResourceDefinition is missing, is not that: an identity provider that is told 404 gives the user up.
+func isGone(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	if details == nil || details.Name == "" {
+		return false
+	}
+	for _, cause := range details.Causes {
+		if cause.Type == metav1.CauseTypeUnexpectedServerResponse {
+			return false
+		}
+	}
+	return true
+}
+
+// isRefusal says whether err means that the API server has certainly not done what was asked, and will not.
+func isRefusal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
+}
+
+// isRace says whether err means that somebody else wrote first.
+func isRace(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || isGone(err)
+}
+
+// toSCIM says what a SCIM client is told about err, which keeps err as its cause for the log. What is not known to be the
+// request's fault is a 429, the one answer after which an identity provider tries again.
+func toSCIM(err error) error {
+	var known *scim.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return known
+	case apierrors.IsRequestEntityTooLargeError(err):
+		return &scim.Error{
+			Status: http.StatusRequestEntityTooLarge, Cause: err,
+			Detail: "The resource is larger than the cluster can store. Map fewer or shorter attributes to it.",
+		}
+	case apierrors.IsForbidden(err), isPolicy(err):
+		return &scim.Error{
+			Status: http.StatusForbidden, Cause: err,
+			Detail: "The cluster's own rules refuse this change. Ask the administrator of the cluster; the operator's log says which rule it was.",
+		}
+	case apierrors.IsInvalid(err):
+		return invalid(err)
+	case apierrors.IsBadRequest(err):
+		bad := scim.BadRequest(scim.TypeInvalidValue, "The cluster cannot store this resource as it was sent. The operator's log says why.")
+		bad.Cause = err
+		return bad
+	default:
+		return tryAgain(textBusy, err)
+	}
+}
+
+// isPolicy recognises the refusal of an admission policy, which the API server reports as invalid without naming a field.
+func isPolicy(err error) bool {
+	var status apierrors.APIStatus
+	if !apierrors.IsInvalid(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.Status().Details
+	return strings.Contains(status.Status().Message, "denied request") || (details != nil && strings.Contains(fieldsOf(details), "denied request"))
+}
+
+func fieldsOf(details *metav1.StatusDetails) string {
+	var b strings.Builder
+	for _, cause := range details.Causes {
+		b.WriteString(cause.Message)
+	}
+	return b.String()
+}
+
+// limitInMessage finds the number in the API server's words for a value that is too long or a list that has too many items.
+var limitInMessage = regexp.MustCompile(`(?:may not be (?:more|longer) than|must have at most) (\d+)`)
+
+// invalid names the first attribute that the API server objects to, and the limit if it is one, but repeats no value: the answer
+// goes into other people's task lists.
+func invalid(err error) error {
+	detail := "An attribute has a value that the cluster cannot store. The operator's log says which."
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			if attribute := scimPath(cause.Field); attribute != "" {
+				detail = describe(attribute, cause)
+				break
+			}
+		}
+	}
+	bad := scim.BadRequest(scim.TypeInvalidValue, detail)
+	bad.Cause = err
+	return bad
+}
+
+func describe(attribute string, cause metav1.StatusCause) string {
+	limit := limitInMessage.FindStringSubmatch(cause.Message)
+	switch {
+	case limit != nil && strings.Contains(cause.Message, "items"):
+		return fmt.Sprintf("%s has too many values: at most %s are kept. Send fewer.", attribute, limit[1])
+	case limit != nil:
+		return fmt.Sprintf("%s is too long: at most %s characters are kept. Shorten it or do not map it.", attribute, limit[1])
+	case strings.Contains(cause.Message, "at least 1 chars"):
+		return attribute + " must not be empty. Give it a value or do not map it."
+	default:
+		return attribute + " has a value that cannot be stored. Change it or do not map it."
+	}
+}
+
+// scimPath turns the path of a field of an object into the attribute that a SCIM client knows.
+func scimPath(field string) string {
+	path, ok := strings.CutPrefix(field, "spec.")
+	if !ok {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(path, "enterprise."); ok {
+		return "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:" + rest
+	}
+	path = strings.TrimPrefix(path, "additionalAttributes.")
+	if strings.HasPrefix(path, "slices") {
+		return "members"
+	}
+	return path
+}
+
+// taken is the 409 for a name that somebody else bears. It says nothing about who: the bearer may be another directory's.
+func taken(k kind, value string) *scim.Error {
+	if k == userKind {
+		return scim.Conflict(fmt.Sprintf("userName %q belongs to another user of the cluster, in this directory or in another. "+
+			"If it is the same person, import and link the existing user instead of creating it; otherwise give one of the two another userName.", value))
+	}
+	return scim.Conflict(fmt.Sprintf("displayName %q belongs to another group of the cluster, in this directory or in another. "+
+		"If it is the same group, link the pushed group to the existing one; otherwise rename one of the two.", value))
+}
+
+// isTaken says whether err is the final word that a name is somebody else's.
+func isTaken(err error) bool { return hasStatus(err, http.StatusConflict) }
+
+// isNotFound says whether err is a 404 of this package.
+func isNotFound(err error) bool { return hasStatus(err, http.StatusNotFound) }
+
+func hasStatus(err error, status int) bool {
+	var known *scim.Error
+	return errors.As(err, &known) && known.Status == status
+}
+
+// ignoreGone is nil when what was to be deleted does not exist.
+func ignoreGone(err error) error {
+	if isGone(err) {
+		return nil
+	}
+	return err
+}
+
+// raceAsBusy is what is told when somebody else wrote first too often.
+func raceAsBusy(err error) error {
+	if isRace(err) {
+		return tryAgain(textContention, err)
+	}
+	return err
+}

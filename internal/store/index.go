@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// Indexes of the cache. They are names of ours, not fields that the API server can select.
+const (
+	// IndexClaim finds ScimUsers and ScimRoles by the name of the claim that they need (ClaimNameOf).
+	IndexClaim = "store.claim"
+	// IndexDirectory finds ScimUsers and ScimRoles by spec.directory.
+	IndexDirectory = "store.directory"
+	// IndexMember finds ScimRoles by the members inline in them, pushed ones only, and ScimRoleSlices by their members.
+	IndexMember = "store.member"
+	// IndexSlice finds the ScimRole that names a slice.
+	IndexSlice = "store.slice"
+	// IndexRole finds ScimRoleSlices by spec.role.
+	IndexRole = "store.role"
+	// IndexOwner finds ScimClaims by their owner.
+	IndexOwner = "store.owner"
+)
+
+// SetupIndexes registers on a cache what a Store and the claims controller look up in it. It must run before the cache starts,
+// and once per cache.
+func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	indexes := []struct {
+		object client.Object
+		name   string
+		of     func(client.Object) []string
+	}{
+		{&v1alpha1.ScimUser{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		{&v1alpha1.ScimUser{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Members }},
+		{&v1alpha1.ScimRole{}, IndexSlice, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Slices }},
+		{&v1alpha1.ScimRoleSlice{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRoleSlice).Spec.Members }},
+		{&v1alpha1.ScimRoleSlice{}, IndexRole, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimRoleSlice).Spec.Role} }},
+		{&v1alpha1.ScimClaim{}, IndexOwner, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimClaim).Spec.Owner} }},
+	}
+	for _, index := range indexes {
+		if err := indexer.IndexField(ctx, index.object, index.name, index.of); err != nil {
+			return fmt.Errorf("index %T by %s: %w", index.object, index.name, err)
+		}
+	}
+	return nil
+}
+
+// bearersOf lists the objects in the cache that are alive and need the claim, oldest first. They belong to the cache.
+func bearersOf(ctx context.Context, cache client.Reader, k kind, claimName string) ([]client.Object, error) {
+	var found []client.Object
+	switch k {
+	case userKind:
+		list := &v1alpha1.ScimUserList{}
+		if err := cache.List(ctx, list, client.MatchingFields{IndexClaim: claimName}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			found = append(found, &list.Items[i])
+		}
+	default:
+		list := &v1alpha1.ScimRoleList{}
+		if err := cache.List(ctx, list, client.MatchingFields{IndexClaim: claimName}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			found = append(found, &list.Items[i])
+		}
+	}
+	return oldestAlive(found), nil
+}
+
+// oldestAlive drops what is being deleted, and orders the rest: what may have counted before what surely only began to be
+// created, then the oldest first.
+func oldestAlive(found []client.Object) []client.Object {
+	found = slices.DeleteFunc(found, func(o client.Object) bool { return !alive(o) })
+	slices.SortFunc(found, func(a, b client.Object) int {
+		if ua, ub := untouched(a), untouched(b); ua != ub {
+			if ub {
+				return -1
+			}
+			return 1
+		}
+		return byCreation(a, b)
+	})
+	return found
+}

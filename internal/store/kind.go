@@ -1,0 +1,119 @@
+package store
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// AnnotationUncommitted marks an object that the SCIM server created and that, as far as the object itself can tell, nothing else
+// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
+// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
+const AnnotationUncommitted = v1alpha1.GroupName + "/uncommitted"
+
+// kind is one of the two kinds that bear a unique name.
+type kind struct {
+	attribute v1alpha1.ClaimAttribute
+	// resource is the SCIM resource type.
+	resource string
+}
+
+var (
+	userKind = kind{attribute: v1alpha1.ClaimUserName, resource: "User"}
+	roleKind = kind{attribute: v1alpha1.ClaimDisplayName, resource: "Group"}
+)
+
+// object returns an empty object to read into.
+func (k kind) object() client.Object {
+	if k == userKind {
+		return &v1alpha1.ScimUser{}
+	}
+	return &v1alpha1.ScimRole{}
+}
+
+// kindOfClaim tells from a claim's name whose names it is about. The name, not the spec, is what the API server keeps unique.
+func kindOfClaim(name string) (kind, bool) {
+	for _, k := range []kind{userKind, roleKind} {
+		if strings.HasPrefix(name, strings.ToLower(string(k.attribute))+"-") {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+func kindOf(obj client.Object) kind {
+	if _, ok := obj.(*v1alpha1.ScimUser); ok {
+		return userKind
+	}
+	return roleKind
+}
+
+// valueOf is the unique name that obj bears: a user's userName, a role's displayName.
+func valueOf(obj client.Object) string {
+	switch o := obj.(type) {
+	case *v1alpha1.ScimUser:
+		return o.Spec.UserName
+	case *v1alpha1.ScimRole:
+		return o.Spec.DisplayName
+	default:
+		return ""
+	}
+}
+
+func directoryOf(obj client.Object) string {
+	switch o := obj.(type) {
+	case *v1alpha1.ScimUser:
+		return o.Spec.Directory
+	case *v1alpha1.ScimRole:
+		return o.Spec.Directory
+	default:
+		return ""
+	}
+}
+
+// ClaimNameOf is the name of the ScimClaim that a ScimUser or ScimRole must own in order to count.
+func ClaimNameOf(obj client.Object) string {
+	return v1alpha1.ClaimName(kindOf(obj).attribute, valueOf(obj))
+}
+
+// Counts says whether obj, a ScimUser or ScimRole, counts: it is not being deleted, and claim, which is nil when there is none,
+// is the claim of its name and names it.
+func Counts(obj client.Object, claim *v1alpha1.ScimClaim) bool {
+	return claim != nil && alive(obj) && claim.Spec.Owner == obj.GetName() && claim.Name == ClaimNameOf(obj)
+}
+
+// alive is the design note's word: the object exists and is not being deleted.
+func alive(obj client.Object) bool { return obj.GetDeletionTimestamp() == nil }
+
+// belongs says whether obj is one of the directory's. No directory owns local objects, whatever it is called.
+func belongs(obj client.Object, directory string) bool {
+	return directory != "" && directoryOf(obj) == directory
+}
+
+// possibleName says whether id can be the name of an object at all. Ids come from clients, and what cannot exist must not become
+// part of a request path.
+func possibleName(id string) bool { return len(validation.IsDNS1123Subdomain(id)) == 0 }
+
+// byCreation orders a list as SCIM clients page through it: oldest first, so that a new object does not move the others.
+func byCreation[T client.Object](a, b T) int {
+	at, bt := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	if c := at.Compare(bt.Time); c != 0 {
+		return c
+	}
+	return strings.Compare(a.GetName(), b.GetName())
+}
+
+func sortByName[T client.Object](list []T) {
+	slices.SortFunc(list, func(a, b T) int { return strings.Compare(a.GetName(), b.GetName()) })
+}
+
+// untouched says whether obj is, as far as it can tell itself, exactly as the create left it.
+func untouched(obj client.Object) bool {
+	mark := obj.GetAnnotations()[AnnotationUncommitted]
+	return mark != "" && mark == strconv.FormatInt(obj.GetGeneration(), 10)
+}

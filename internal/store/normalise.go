@@ -1,0 +1,50 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// sameUserSpec says whether two specs mean the same: nil and empty lists are equal, and so are two spellings of one JSON value.
+func sameUserSpec(a, b *v1alpha1.ScimUserSpec) bool {
+	a, b = a.DeepCopy(), b.DeepCopy()
+	for _, spec := range []*v1alpha1.ScimUserSpec{a, b} {
+		normaliseJSON(spec.Extensions)
+		normaliseJSON(spec.AdditionalAttributes)
+		if spec.Active == nil {
+			active := true
+			spec.Active = &active
+		}
+	}
+	return apiequality.Semantic.DeepEqual(a, b)
+}
+
+func sameRoleSpec(a, b *v1alpha1.ScimRoleSpec) bool {
+	a, b = a.DeepCopy(), b.DeepCopy()
+	for _, spec := range []*v1alpha1.ScimRoleSpec{a, b} {
+		normaliseJSON(spec.Extensions)
+		normaliseJSON(spec.AdditionalAttributes)
+	}
+	return apiequality.Semantic.DeepEqual(a, b)
+}
+
+// normaliseJSON writes each value with sorted keys and without spaces, as the API server may spell it otherwise than the client
+// did. Numbers keep their digits. What is not JSON stays as it is, and the API server refuses it.
+func normaliseJSON(values map[string]apiextensionsv1.JSON) {
+	for key, value := range values {
+		decoder := json.NewDecoder(bytes.NewReader(value.Raw))
+		decoder.UseNumber()
+		var v any
+		if decoder.Decode(&v) != nil {
+			continue
+		}
+		if raw, err := json.Marshal(v); err == nil {
+			values[key] = apiextensionsv1.JSON{Raw: raw}
+		}
+	}
+}

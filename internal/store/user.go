@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/store/failpoint"
+)
+
+// User reads one user of the directory, live.
+func (s *Store) User(ctx context.Context, directory, id string) (*v1alpha1.ScimUser, error) {
+	user := &v1alpha1.ScimUser{}
+	if err := s.own(ctx, directory, id, user); err != nil {
+		return nil, toSCIM(err)
+	}
+	return user, nil
+}
+
+// own reads an object of the directory, live; everything else is a 404.
+func (s *Store) own(ctx context.Context, directory, id string, into client.Object) error {
+	notFound := scim.NotFound(kindOf(into).resource, id)
+	if !possibleName(id) {
+		return notFound
+	}
+	if err := s.get(ctx, id, into); err != nil {
+		if isGone(err) {
+			notFound.Cause = err
+			return notFound
+		}
+		return fmt.Errorf("read %s: %w", id, err)
+	}
+	if !alive(into) || !belongs(into, directory) {
+		return notFound
+	}
+	return nil
+}
+
+// UserByUserName finds the one user of the directory that bears the name, in whatever case, live.
+func (s *Store) UserByUserName(ctx context.Context, directory, userName string) (*v1alpha1.ScimUser, error) {
+	found, err := s.byName(ctx, userKind, directory, userName)
+	if err != nil {
+		return nil, toSCIM(err)
+	}
+	return found.(*v1alpha1.ScimUser), nil
+}
+
+// byName finds the object of the directory that counts under a name, through its claim.
+func (s *Store) byName(ctx context.Context, k kind, directory, value string) (client.Object, error) {
+	e, err := s.evaluate(ctx, k, v1alpha1.ClaimName(k.attribute, value), "")
+	if err != nil {
+		return nil, err
+	}
+	if e.holding != holdingTaken || !belongs(e.owner, directory) {
+		return nil, scim.NotFound(k.resource, value)
+	}
+	return e.owner, nil
+}
+
+// UsersByExternalID finds the users of the directory that count and have this externalId, live, ordered by id.
+func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimUser, error) {
+	list := &v1alpha1.ScimUserList{}
+	if err := s.client.List(ctx, list, client.MatchingFields{"spec.externalId": externalID}); err != nil {
+		return nil, toSCIM(fmt.Errorf("list users by externalId: %w", err))
+	}
+	var found []*v1alpha1.ScimUser
+	for i := range list.Items {
+		user := &list.Items[i]
+		ok, err := s.countsLive(ctx, directory, user)
+		if err != nil {
+			return nil, toSCIM(err)
+		}
+		if ok {
+			found = append(found, user)
+		}
+	}
+	sortByName(found)
+	return found, nil
+}
+
+// countsLive says whether obj belongs to the directory and its claim, read live, names it.
+func (s *Store) countsLive(ctx context.Context, directory string, obj client.Object) (bool, error) {
+	if !belongs(obj, directory) {
+		return false, nil
+	}
+	return counts(ctx, s.client, obj)
+}
+
+// CreateUser creates a user of the directory.
+func (s *Store) CreateUser(ctx context.Context, directory string, spec *v1alpha1.ScimUserSpec) (*v1alpha1.ScimUser, error) {
+	user := newUser(directory, spec)
+	err := s.createBearer(ctx, user, creation{
+		object: failpoint.CreateUserUser, fence: failpoint.CreateUserFence,
+		claim: failpoint.CreateUserClaim, undo: failpoint.CreateUserUndo,
+	})
+	if err != nil {
+		return nil, toSCIM(err)
+	}
+	return user, nil
+}
+
+// UpdateUser reads the user live, calls change with a copy, and writes what change made of its spec, unless that is equal to
+// what was read. A new userName is claimed first.
+func (s *Store) UpdateUser(ctx context.Context, directory, id string, change func(*v1alpha1.ScimUser) error) (*v1alpha1.ScimUser, error) {
+	var last error
+	for attempt := range maxAttempts {
+		if err := pause(ctx, attempt); err != nil {
+			return nil, tryAgain(textBusy, err)
+		}
+		user := &v1alpha1.ScimUser{}
+		if err := s.own(ctx, directory, id, user); err != nil {
+			return nil, toSCIM(err)
+		}
+		next := user.DeepCopy()
+		if err := change(next); err != nil {
+			return nil, err
+		}
+		written, err := s.writeUser(ctx, user, next)
+		if err == nil {
+			return written, nil
+		}
+		if !isRace(err) {
+			return nil, toSCIM(err)
+		}
+		last = err
+	}
+	return nil, tryAgain(textContention, last)
+}
+
+// writeUser writes next over user, which was read live, or nothing if the two are equal.
+func (s *Store) writeUser(ctx context.Context, user, next *v1alpha1.ScimUser) (*v1alpha1.ScimUser, error) {
+	spec := next.Spec
+	spec.Directory = user.Spec.Directory
+	if sameUserSpec(&user.Spec, &spec) {
+		return user, nil
+	}
+	next = user.DeepCopy()
+	next.Spec = spec
+	ctx, cancel := committed(ctx)
+	defer cancel()
+	if err := s.rename(ctx, user, next, failpoint.UpdateUserFence, failpoint.UpdateUserClaim); err != nil {
+		return nil, err
+	}
+	s.stamp(next)
+	if err := s.update(ctx, failpoint.UpdateUserUser, next); err != nil {
+		return nil, fmt.Errorf("update user %s: %w", user.Name, err)
+	}
+	return next, nil
+}
+
+// rename takes the claim of the name that next bears, when it is another than that of present. The write of next, at the
+// resourceVersion of present, is the commit. The old claim is left to repair.
+func (s *Store) rename(ctx context.Context, present, next client.Object, fence, claim failpoint.Point) error {
+	if ClaimNameOf(present) == ClaimNameOf(next) {
+		return nil
+	}
+	return s.seize(ctx, seizure{
+		kind: kindOf(next), value: valueOf(next), self: next.GetName(), fence: fence, write: claim, touch: true,
+	})
+}
+
+// stamp records a change of spec that was made over SCIM.
+func (s *Store) stamp(obj client.Object) {
+	annotations := map[string]string{}
+	for key, value := range obj.GetAnnotations() {
+		annotations[key] = value
+	}
+	annotations[v1alpha1.AnnotationLastModified] = s.now()
+	delete(annotations, AnnotationUncommitted)
+	obj.SetAnnotations(annotations)
+}
+
+// DeleteUser deletes a user of the directory after check, which may be nil, has agreed to the user as read live.
+func (s *Store) DeleteUser(ctx context.Context, directory, id string, check func(*v1alpha1.ScimUser) error) error {
+	return s.deleteBearer(ctx, directory, id, deletion{
+		object: failpoint.DeleteUserUser, claim: failpoint.DeleteUserClaim, kind: userKind,
+		check: func(obj client.Object) error {
+			if check == nil {
+				return nil
+			}
+			return check(obj.(*v1alpha1.ScimUser))
+		},
+	})
+}
