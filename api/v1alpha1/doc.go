@@ -3,5 +3,6 @@
 // may do (ClusterAccessGrant).
 //
 // +kubebuilder:object:generate=true
+// +kubebuilder:ac:generate=true
 // +groupName=scim-operator.io
 package v1alpha1

@@ -47,54 +47,59 @@ const (
 
 // ScimDirectorySpec says how one identity provider may push.
 type ScimDirectorySpec struct {
-	// provider names the identity provider behind this directory. It selects the dialect where providers disagree.
+	// provider names the identity provider behind this directory: Okta, Entra, Authentik, Google, JumpCloud, or Generic for any
+	// other. It selects the dialect where providers disagree with each other or with the RFCs. The default is Generic.
 	// +optional
 	// +kubebuilder:default=Generic
 	Provider Provider `json:"provider,omitempty"`
 
 	// suspend switches the SCIM endpoint off: every request is answered 403 with a text that says so. Nothing is deleted and
-	// no access changes.
+	// no access changes; set it back to false and the identity provider goes on. Absent means false.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
-	// credentials are the tokens that the identity provider may present. Several may be live at once, so that a token can be
-	// rotated without a refused request. With none, every request is answered 401.
+	// credentials are the tokens that the identity provider may present, at most 8. Several may be live at once, so that a
+	// token can be rotated without a refused request: add the new one here, change it in the identity provider, remove the old
+	// one. With none, every request is answered 401.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	Credentials []Credential `json:"credentials,omitempty"`
 
-	// identity says how a user of this directory appears in Kubernetes.
+	// identity says how a user of this directory appears in Kubernetes. Without it a user's Kubernetes user name is the
+	// userName as the identity provider sent it.
 	// +optional
 	Identity Identity `json:"identity,omitempty,omitzero"`
 }
 
 // Credential is one token that an identity provider may present.
 type Credential struct {
-	// name tells the credentials of a directory apart, in the audit log and in status.
+	// name tells the credentials of a directory apart, in the audit log and in status, for example 2026-01: at most 63
+	// lower-case letters, digits and dashes.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Name string `json:"name"`
+	Name string `json:"name,omitempty"`
 
 	// tokenSecretRef names the Secret, in the operator's namespace, that holds the bearer token. The token must be at least 32
-	// characters long; a shorter one is treated as absent.
+	// characters long; a shorter one is treated as absent. `openssl rand -hex 32` makes a good one.
 	// +required
-	TokenSecretRef SecretKeyRef `json:"tokenSecretRef"`
+	TokenSecretRef SecretKeyRef `json:"tokenSecretRef,omitzero"`
 }
 
 // SecretKeyRef names one key of a Secret in the operator's own namespace. There is no namespace field, so that a directory can
 // never make the operator read somebody else's Secret.
 type SecretKeyRef struct {
-	// name of the Secret.
+	// name of the Secret, in the namespace that the operator runs in.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	Name string `json:"name"`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Name string `json:"name,omitempty"`
 
-	// key of the Secret that holds the value.
+	// key of the Secret's data that holds the value. The default is token.
 	// +optional
 	// +kubebuilder:default=token
 	// +kubebuilder:validation:MinLength=1
@@ -106,10 +111,13 @@ type SecretKeyRef struct {
 // Identity says how a user appears in Kubernetes.
 // +kubebuilder:validation:MinProperties=1
 type Identity struct {
-	// username is a CEL expression that gives the Kubernetes user name, as the API server's authenticator makes it, for
-	// example `"oidc:" + user.userName`. The variable `user` has the fields of ScimUser.spec. The default is
-	// `user.userName`. A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused:
-	// the user then gets no access, and the grant's condition says so.
+	// username is a CEL expression that gives the Kubernetes user name, which must be the one that the API server's
+	// authenticator makes of the user's token, prefix included, for example `"oidc:" + user.userName` for
+	// --oidc-username-prefix=oidc:, or `user.externalId`. The variable `user` has the fields of ScimUser.spec. The default is
+	// `user.userName`.
+	//
+	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the user then gets
+	// no access, and the grant's condition says so.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
@@ -118,36 +126,43 @@ type Identity struct {
 
 // ScimDirectoryStatus is what the operator knows of a directory.
 type ScimDirectoryStatus struct {
-	// conditions of the directory; Ready is the summary.
+	// conditions are what is known about the directory, by type. Ready is the summary: its reason names the cause, its message the
+	// remedy. `kubectl wait --for=condition=Ready` waits for it.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of spec that status describes.
+	// observedGeneration is the metadata.generation that status describes. While it is lower than metadata.generation, status
+	// is about an earlier spec.
 	// +optional
+	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// url is the SCIM base URL to paste into the identity provider.
+	// url is the SCIM base URL to paste into the identity provider, for example https://scim.example.com/scim/okta/v2.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 
-	// users is the number of users that came through this directory.
+	// users is the number of ScimUsers that came through this directory, active or not.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Users *int32 `json:"users,omitempty"`
 
-	// suspendedUsers is the number of those users that are not active.
+	// suspendedUsers is the number of those users whose spec.active is false.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	SuspendedUsers *int32 `json:"suspendedUsers,omitempty"`
 
-	// roles is the number of roles that came through this directory.
+	// roles is the number of ScimRoles that came through this directory.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Roles *int32 `json:"roles,omitempty"`
 
 	// lastRequestTime is when the identity provider was last heard with a valid credential. It is written at most every ten
-	// minutes.
+	// minutes, so it can be that much too early.
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
 }
@@ -163,14 +178,14 @@ type ScimDirectoryStatus struct {
 // +kubebuilder:printcolumn:name="Suspended",type=integer,JSONPath=`.status.suspendedUsers`,description="Users that are not active"
 // +kubebuilder:printcolumn:name="Roles",type=integer,JSONPath=`.status.roles`,description="Roles that came through this directory"
 // +kubebuilder:printcolumn:name="Last-Request",type=date,JSONPath=`.status.lastRequestTime`,description="When the identity provider was last heard"
-// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
-// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`,description="Whether the endpoint answers its identity provider"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why the endpoint answers or does not"
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="What is wrong and what to do"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 63",message="metadata.name is part of the SCIM URL: use at most 63 lower-case letters, digits and dashes"
 type ScimDirectory struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is the standard object's metadata.
+	// metadata is the standard metadata of every Kubernetes object: name, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 

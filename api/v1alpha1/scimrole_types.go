@@ -36,26 +36,36 @@ const (
 )
 
 // ScimRoleSpec is one pushed group as its identity provider described it (RFC 7643 section 4.2).
-// +kubebuilder:validation:XValidation:rule="!has(self.members) || !has(self.slices) || size(self.members) == 0 || size(self.slices) == 0",message="spec.members and spec.slices exclude each other: members of a large role are in its slices"
+// +kubebuilder:validation:XValidation:rule="!has(self.members) || !has(self.slices) || size(self.members) == 0 || size(self.slices) == 0",message="spec.members and spec.slices exclude each other: members of a large role are in its slices, so leave spec.members out"
+// +kubebuilder:validation:XValidation:rule="!has(self.directory) || (has(oldSelf.directory) && self.directory == oldSelf.directory)",message="spec.directory cannot be changed or set later: clear it to make the role local, or delete the role and push it again from the other directory"
 type ScimRoleSpec struct {
-	// directory is the ScimDirectory that this role came through. It is empty for a local role.
+	// directory is the name of the ScimDirectory that this role came through, for example okta. The SCIM server sets it when it
+	// creates the role. Without it the role is local: people write it by hand or keep it in Git, and no push changes it.
+	//
+	// It cannot be changed or set later. It can be cleared, which makes the role local: the identity provider then no longer
+	// sees the role.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Directory string `json:"directory,omitempty"`
 
-	// displayName is the group's name. It is unique in the cluster without regard to case, and kept as it was sent.
+	// displayName is the group's name, for example Platform Admins. It is unique in the cluster without regard to case (Unicode
+	// NFKC and case folding), and kept as it was sent. It may change: metadata.name is what stays.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
-	DisplayName string `json:"displayName"`
+	// +kubebuilder:validation:XValidation:rule="self.trim() != ''",message="spec.displayName must not be blank: give the name of the group"
+	DisplayName string `json:"displayName,omitempty"`
 
-	// externalId is the identity provider's own id of the group. The operator never interprets it.
+	// externalId is the identity provider's own id of the group. It is returned as it was sent; the operator never interprets it.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	ExternalID string `json:"externalId,omitempty"`
 
-	// members are the ids (names of ScimUsers) of a role of up to 1,000 members. Ids of users that do not exist yet are kept and
-	// take effect when the user arrives.
+	// members are the ids (metadata.name of ScimUsers) of the pushed members, in a role of up to 1,000 members; those of a
+	// larger role are in its slices. Ids of users that do not exist yet are kept and take effect when the user arrives. The list
+	// is replaced as a whole.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -63,7 +73,8 @@ type ScimRoleSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Members []string `json:"members,omitempty"`
 
-	// slices are the names of the ScimRoleSlices that hold the members of a larger role, in order.
+	// slices are the names of the ScimRoleSlices that hold the pushed members of a role of more than 1,000, in order: at most
+	// 1,000 slices of 1,000 members. The SCIM server writes them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -71,7 +82,8 @@ type ScimRoleSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Slices []string `json:"slices,omitempty"`
 
-	// localMembers are ids of users that people, not the identity provider, add to this role. A push never changes them.
+	// localMembers are the ids (metadata.name of ScimUsers) of users that people, not the identity provider, add to this role:
+	// at most 1,000. A push never changes them, and the identity provider never sees them. The list is replaced as a whole.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -79,12 +91,13 @@ type ScimRoleSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	LocalMembers []string `json:"localMembers,omitempty"`
 
-	// extensions are schema extensions, keyed by URN, kept as they were sent.
+	// extensions are schema extensions, at most 32, keyed by URN, for example urn:okta:lanternfield_1:1.0:group:custom. They
+	// are kept and returned as they were sent.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	Extensions map[string]apiextensionsv1.JSON `json:"extensions,omitempty"`
 
-	// additionalAttributes are top-level attributes that no standard names, kept as they were sent.
+	// additionalAttributes are top-level attributes that no standard names, at most 64, kept and returned as they were sent.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	AdditionalAttributes map[string]apiextensionsv1.JSON `json:"additionalAttributes,omitempty"`
@@ -92,27 +105,33 @@ type ScimRoleSpec struct {
 
 // ScimRoleStatus is what the operator knows of a role.
 type ScimRoleStatus struct {
-	// conditions of the role; Ready is the summary.
+	// conditions are what is known about the role, by type. Ready is the summary: its reason names the cause, its message the
+	// remedy. `kubectl wait --for=condition=Ready` waits for it.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the generation of spec that status describes.
+	// observedGeneration is the metadata.generation that status describes. While it is lower than metadata.generation, status
+	// is about an earlier spec.
 	// +optional
+	// +kubebuilder:validation:Minimum=1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// members is the number of members, pushed and local.
+	// members is the number of different members, pushed and local, whether or not they are known users.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Members *int32 `json:"members,omitempty"`
 
-	// unresolvedMembers is the number of member ids that name no user.
+	// unresolvedMembers is the number of member ids that name no ScimUser yet. They give access when the user arrives.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	UnresolvedMembers *int32 `json:"unresolvedMembers,omitempty"`
 
-	// grants is the number of grants that name this role.
+	// grants is the number of grants that name this role. With 0 the role gives nobody anything.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Grants *int32 `json:"grants,omitempty"`
 }
 
@@ -126,22 +145,23 @@ type ScimRoleStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.displayName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalId`
 // +kubebuilder:selectablefield:JSONPath=`.spec.directory`
-// +kubebuilder:printcolumn:name="Display-Name",type=string,JSONPath=`.spec.displayName`
-// +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`
-// +kubebuilder:printcolumn:name="Grants",type=integer,JSONPath=`.status.grants`
-// +kubebuilder:printcolumn:name="Directory",type=string,JSONPath=`.spec.directory`
-// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalId`
-// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Display-Name",type=string,JSONPath=`.spec.displayName`,description="Name of the group at the identity provider"
+// +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`,description="Members, pushed and local"
+// +kubebuilder:printcolumn:name="Grants",type=integer,JSONPath=`.status.grants`,description="Grants that name the role"
+// +kubebuilder:printcolumn:name="Directory",type=string,JSONPath=`.spec.directory`,description="Directory that the role came through; empty for local roles"
+// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalId`,description="Id at the identity provider"
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why the role counts or does not"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name is used as a label value: use at most 63 characters"
 type ScimRole struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is the standard object's metadata.
+	// metadata is the standard metadata of every Kubernetes object: name, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is the group as its identity provider described it.
 	// +required
-	Spec ScimRoleSpec `json:"spec"`
+	Spec ScimRoleSpec `json:"spec,omitzero"`
 
 	// status is what the operator knows of the role.
 	// +optional
@@ -159,20 +179,20 @@ type ScimRoleList struct {
 // ScimRoleSliceSpec is a part of a large role's members.
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec of a ScimRoleSlice is immutable: write a new slice and name it in the role's spec.slices"
 type ScimRoleSliceSpec struct {
-	// role is the name of the ScimRole that this slice was written for.
+	// role is the metadata.name of the ScimRole that this slice was written for.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	Role string `json:"role"`
+	// +kubebuilder:validation:MaxLength=63
+	Role string `json:"role,omitempty"`
 
-	// members are ids (names of ScimUsers), sorted.
+	// members are ids (metadata.name of ScimUsers), sorted: at least 1 and at most 1,000.
 	// +required
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1000
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
-	Members []string `json:"members"`
+	Members []string `json:"members,omitempty"`
 }
 
 // ScimRoleSlice holds up to 1,000 member ids of one large ScimRole. It never changes; it counts only while its role's spec.slices
@@ -181,17 +201,17 @@ type ScimRoleSliceSpec struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:scope=Cluster,categories=scim
 // +kubebuilder:selectablefield:JSONPath=`.spec.role`
-// +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`
+// +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role`,description="Role that the slice was written for"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ScimRoleSlice struct {
 	metav1.TypeMeta `json:",inline"`
-	// metadata is the standard object's metadata.
+	// metadata is the standard metadata of every Kubernetes object: name, labels, annotations.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is a part of a large role's members.
 	// +required
-	Spec ScimRoleSliceSpec `json:"spec"`
+	Spec ScimRoleSliceSpec `json:"spec,omitzero"`
 }
 
 // ScimRoleSliceList is a list of ScimRoleSlices.
