@@ -15,8 +15,8 @@ type deletion struct {
 	object, claim failpoint.Point
 	kind          kind
 	check         func(client.Object) error
-	// after clears what only the deleted object needed; nil when there is nothing. It is best effort.
-	after func(ctx context.Context, obj client.Object) error
+	// after clears what only the deleted object needed, best effort; nil when there is nothing.
+	after func(ctx context.Context, obj client.Object)
 }
 
 // deleteBearer deletes an object of the directory, which is the commit, and then what belongs to it, best effort.
@@ -30,11 +30,8 @@ func (s *Store) deleteBearer(ctx context.Context, directory, id string, d deleti
 	if err := s.dropClaim(ctx, obj, d.claim); err != nil {
 		s.log.Info("left the claim of a deleted object to repair", "name", id, "cause", err.Error())
 	}
-	if d.after == nil {
-		return nil
-	}
-	if err := d.after(ctx, obj); err != nil {
-		s.log.Info("left slices of a deleted role to repair", "name", id, "cause", err.Error())
+	if d.after != nil {
+		d.after(ctx, obj)
 	}
 	return nil
 }
