@@ -164,4 +164,6 @@ func namesOf(made []*v1alpha1.ScimRoleSlice) []string {
 }
 
 // Names says whether the role names the slice, so that the slice counts.
-func Names(role *v1alpha1.ScimRole, slice string) bool { return slices.Contains(role.Spec.Slices, slice) }
+func Names(role *v1alpha1.ScimRole, slice string) bool {
+	return slices.Contains(role.Spec.Slices, slice)
+}
