@@ -44,9 +44,9 @@ func (o *operator) raw(t *testing.T, server *process, r rawRequest) rawAnswer {
 		request.Header.Set("Authorization", *r.authorization)
 	}
 	request.Header.Set("Content-Type", "application/scim+json")
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.certificate.roots, MinVersion: tls.VersionTLS12}}
-	defer transport.CloseIdleConnections()
-	response, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Do(request)
+	client := o.httpClient()
+	defer client.CloseIdleConnections()
+	response, err := client.Do(request)
 	check(t, "send a request", err)
 	defer func() { _ = response.Body.Close() }()
 	answer := rawAnswer{status: response.StatusCode, header: response.Header}
@@ -56,4 +56,12 @@ func (o *operator) raw(t *testing.T, server *process, r rawRequest) rawAnswer {
 		check(t, "decode an error answer", json.Unmarshal(answer.body, &answer.message))
 	}
 	return answer
+}
+
+// httpClient trusts the servers' certificate and nothing else.
+func (o *operator) httpClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.certificate.roots, MinVersion: tls.VersionTLS12}},
+		Timeout:   time.Minute,
+	}
 }

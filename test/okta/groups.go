@@ -58,8 +58,7 @@ func (c *Client) PushGroup(ctx context.Context, displayName string, members []Me
 	if found != nil {
 		return found.ID(), c.PushNow(ctx, found.ID(), displayName, members)
 	}
-	body := Resource{"schemas": []any{GroupSchema}, "displayName": displayName, "members": emptyIfNil(members)}
-	created, err := c.fetch(ctx, http.MethodPost, "/Groups", body)
+	created, err := c.CreateGroup(ctx, displayName, members)
 	if err != nil {
 		return "", err
 	}
@@ -73,6 +72,12 @@ func (c *Client) PushGroup(ctx context.Context, displayName string, members []Me
 		}
 	}
 	return id, c.assertName(ctx, id, displayName)
+}
+
+// CreateGroup sends the create alone, without the check for existence.
+func (c *Client) CreateGroup(ctx context.Context, displayName string, members []Member) (Resource, error) {
+	body := Resource{"schemas": []any{GroupSchema}, "displayName": displayName, "members": emptyIfNil(members)}
+	return c.fetch(ctx, http.MethodPost, "/Groups", body)
 }
 
 // ChangeMembers adds and removes members. A custom app reads the group and PUTs all of it; a catalogue app says the name again and
