@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/scim"
+)
+
+// authenticate returns the name of the credential that the request presents, or an error: 401 for a missing or wrong token, 429
+// while the directory's Secrets cannot be read.
+func (h *Handler) authenticate(ctx context.Context, directory *v1alpha1.ScimDirectory, header http.Header) (string, error) {
+	token := bearerToken(header)
+	name, err := h.cfg.Tokens.Match(ctx, directory.Spec.Credentials, token)
+	if err != nil {
+		return "", scim.TryAgain(5*time.Second, "The token cannot be checked at the moment. Please send the request again.", err)
+	}
+	if name == "" {
+		return "", unauthorized(token != "")
+	}
+	return name, nil
+}
+
+// bearerToken takes the token out of the header Authorization. The scheme is compared without regard to case (RFC 7235 section 2.1)
+// and may be missing, because Okta's header authentication sends what an administrator types.
+func bearerToken(header http.Header) string {
+	values := header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	value := strings.TrimSpace(values[0])
+	scheme, token, found := strings.Cut(value, " ")
+	switch {
+	case !found && strings.EqualFold(value, "Bearer"):
+		return ""
+	case !found:
+		return value
+	case strings.EqualFold(scheme, "Bearer"):
+		return strings.TrimSpace(token)
+	}
+	return ""
+}
+
+// unauthorized says the same for a directory without credentials, a revoked token and a token of another directory.
+func unauthorized(presented bool) *scim.Error {
+	detail := "A bearer token is required: send the header Authorization: Bearer TOKEN."
+	if presented {
+		detail = "The bearer token is not valid for this directory. Enter a token that one of the Secrets in the ScimDirectory's spec.credentials holds."
+	}
+	return &scim.Error{Status: http.StatusUnauthorized, Detail: detail}
+}
+
+// challenge is the value of WWW-Authenticate in every 401 (RFC 6750 section 3).
+const challenge = `Bearer realm="scim"`
+
+func suspended(directory string) *scim.Error {
+	return &scim.Error{Status: http.StatusForbidden, Detail: "ScimDirectory " + directory +
+		" is suspended, so nothing was read or changed. Set its spec.suspend to false to let the identity provider in again."}
+}

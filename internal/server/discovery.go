@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/schema"
+)
+
+// serviceProviderConfigSchema is the URN of RFC 7643 section 8.5.
+const serviceProviderConfigSchema = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+
+// serviceProviderConfig says what is implemented (RFC 7643 section 5). Parameters of the query are ignored (RFC 7644 section 4).
+func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, error) {
+	no := map[string]any{"supported": false}
+	return okAnswer(scim.AppendValue(nil, scim.Resource{
+		"schemas":        []any{serviceProviderConfigSchema},
+		"patch":          map[string]any{"supported": true},
+		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         map[string]any{"supported": true, "maxResults": h.cfg.MaxPageSize},
+		"changePassword": no,
+		"sort":           no,
+		"etag":           map[string]any{"supported": true},
+		"authenticationSchemes": []any{map[string]any{
+			"type":        "oauthbearertoken",
+			"name":        "Bearer token",
+			"description": "A token out of a Secret that the ScimDirectory names, in the header Authorization (RFC 6750).",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+			"primary":     true,
+		}},
+		"meta": map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
+	})), nil
+}
+
+func (h *Handler) listResourceTypes(_ context.Context, c *call) (*answer, error) {
+	types := schema.ResourceTypes()
+	return okAnswer(scim.AppendList(nil, len(types), 1, len(types), func(dst []byte, i int) []byte {
+		return schema.AppendResourceType(dst, types[i], c.base)
+	})), nil
+}
+
+func (h *Handler) getResourceType(_ context.Context, c *call) (*answer, error) {
+	for _, t := range schema.ResourceTypes() {
+		if strings.EqualFold(t.Name, c.id) {
+			return okAnswer(schema.AppendResourceType(nil, t, c.base)), nil
+		}
+	}
+	return nil, noSuch("ResourceType", c.id)
+}
+
+func (h *Handler) listSchemas(_ context.Context, c *call) (*answer, error) {
+	list := schema.Schemas()
+	return okAnswer(scim.AppendList(nil, len(list), 1, len(list), func(dst []byte, i int) []byte {
+		return schema.AppendSchema(dst, list[i], c.base)
+	})), nil
+}
+
+func (h *Handler) getSchema(_ context.Context, c *call) (*answer, error) {
+	for _, s := range schema.Schemas() {
+		if strings.EqualFold(s.ID, c.id) {
+			return okAnswer(schema.AppendSchema(nil, s, c.base)), nil
+		}
+	}
+	return nil, noSuch("Schema", c.id)
+}
+
+func noSuch(kind, id string) *scim.Error {
+	return &scim.Error{Status: http.StatusNotFound, Detail: "There is no " + kind + " " + strconv.Quote(shorten(id)) + "; the list of them is at the path before it."}
+}

@@ -1,0 +1,208 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/scim"
+)
+
+// Handler answers SCIM requests. It is safe for concurrent use.
+type Handler struct {
+	cfg       Config
+	endpoints map[string][]route
+}
+
+// New makes a Handler. It fails if a part that it cannot do without is missing.
+func New(cfg Config) (*Handler, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{cfg: cfg, endpoints: map[string][]route{}}
+	for _, r := range routes() {
+		h.endpoints[r.path] = append(h.endpoints[r.path], r)
+	}
+	return h, nil
+}
+
+// call is one request on its way through the handler, with what the log line will say about it.
+type call struct {
+	request   *http.Request
+	writer    http.ResponseWriter
+	requestID string
+	started   time.Time
+
+	// directory and credential are set once they are known to be right, route and id once the path is.
+	directory  *v1alpha1.ScimDirectory
+	credential string
+	route      string
+	id         string
+	// base is the absolute URL of the directory's SCIM root, without a slash at the end.
+	base  string
+	query url.Values
+
+	cause error
+	stack string
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now()}
+	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.RequestTimeout)
+	defer cancel()
+	a, err := h.answer(ctx, c)
+	if err != nil {
+		a = failure(ctx, c, err)
+	}
+	w.Header().Set("X-Request-Id", c.requestID)
+	a.write(w, r)
+	h.logRequest(c, a)
+}
+
+// answer runs the request and turns a panic into an error. The value of the panic may quote the request, so that only errors of the
+// Go runtime, which do not, are put into words.
+func (h *Handler) answer(ctx context.Context, c *call) (a *answer, err error) {
+	defer func() {
+		value := recover()
+		if value == nil {
+			return
+		}
+		cause := fmt.Errorf("panic with a %T", value)
+		if known, ok := value.(runtime.Error); ok {
+			cause = fmt.Errorf("panic: %w", known)
+		}
+		c.stack = string(debug.Stack())
+		a, err = nil, internalError(cause)
+	}()
+	return h.serve(ctx, c)
+}
+
+func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
+	name, below, ok := splitPath(c.request.URL.EscapedPath())
+	if !ok {
+		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is nothing at this path. The SCIM base URL has the form " + baseForm + "."}
+	}
+	if err := h.admit(ctx, c, name); err != nil {
+		return nil, err
+	}
+	methods, id := h.endpoint(below)
+	if len(methods) == 0 {
+		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is no such SCIM endpoint here. The base URL is " + c.base +
+			", and below it are /Users, /Groups, /ServiceProviderConfig, /Schemas and /ResourceTypes."}
+	}
+	c.route, c.id = methods[0].path, id
+	chosen, ok := choose(methods, c.request.Method)
+	if !ok {
+		return nil, &methodNotAllowed{allow: allowed(methods)}
+	}
+	var err error
+	if c.query, err = url.ParseQuery(c.request.URL.RawQuery); err != nil {
+		return nil, scim.BadRequest(scim.TypeInvalidValue, "The query of the URL is not correctly encoded.")
+	}
+	return chosen.handle(h, ctx, c)
+}
+
+// admit lets a request in, or says why not. Nothing that the path names below the directory is looked at before.
+func (h *Handler) admit(ctx context.Context, c *call, name string) error {
+	directory, err := h.cfg.Directories.Directory(ctx, name)
+	if err != nil {
+		return scim.TryAgain(5*time.Second, "The ScimDirectory cannot be read at the moment. Please send the request again.", err)
+	}
+	if directory == nil {
+		return &scim.Error{Status: http.StatusNotFound, Detail: "There is no ScimDirectory " + strconv.Quote(shorten(name)) +
+			". The SCIM base URL has the form " + baseForm + "; `kubectl get scimdirectories` lists them."}
+	}
+	credential, err := h.authenticate(ctx, directory, c.request.Header)
+	if err != nil {
+		// An unauthenticated path is not echoed, but the log should name a directory that exists.
+		c.directory = directory
+		return err
+	}
+	c.directory, c.credential, c.base = directory, credential, h.baseURL(c.request, name)
+	if h.cfg.Activity != nil {
+		h.cfg.Activity.Seen(ctx, directory)
+	}
+	if directory.Spec.Suspend {
+		return suspended(name)
+	}
+	return nil
+}
+
+// baseURL is the configured URL, or what the client called us, which is right behind a proxy that keeps the Host header.
+func (h *Handler) baseURL(r *http.Request, directory string) string {
+	root := h.cfg.ExternalURL
+	if root == "" {
+		scheme := "https"
+		if r.TLS == nil {
+			scheme = "http"
+		}
+		root = scheme + "://" + r.Host
+	}
+	return root + "/scim/" + url.PathEscape(directory) + "/v2"
+}
+
+// failure turns an error into an answer. When the time is up, or the client has gone away, whatever failed failed because of that.
+func failure(ctx context.Context, c *call, err error) *answer {
+	var refused *methodNotAllowed
+	if errors.As(err, &refused) {
+		a := errorAnswer(refused.scimError())
+		a.header.Set("Allow", refused.allow)
+		return a
+	}
+	var known *scim.Error
+	if !errors.As(err, &known) || known.Status >= http.StatusInternalServerError {
+		switch {
+		case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+			known = scim.TryAgain(5*time.Second, "The request took too long. Please send it again.", err)
+		case known == nil:
+			known = internalError(err)
+		}
+	}
+	c.cause = known.Cause
+	return errorAnswer(known)
+}
+
+func internalError(cause error) *scim.Error {
+	return &scim.Error{
+		Status: http.StatusInternalServerError,
+		Detail: "The request failed because of an error in the server. The server's log has more under the request id in the header X-Request-Id.",
+		Cause:  cause,
+	}
+}
+
+// methodNotAllowed is a 405, which must name the methods that are allowed (RFC 9110 section 15.5.6).
+type methodNotAllowed struct{ allow string }
+
+func (m *methodNotAllowed) Error() string { return "method not allowed; allowed are " + m.allow }
+
+func (m *methodNotAllowed) scimError() *scim.Error {
+	return &scim.Error{Status: http.StatusMethodNotAllowed, Detail: "This endpoint does not take this method. It takes " + m.allow + "."}
+}
+
+// newRequestID makes an id of our own: one from outside could forge lines of the log.
+func newRequestID() string {
+	var id [12]byte
+	// crypto/rand.Read never fails; it ends the process instead.
+	_, _ = rand.Read(id[:])
+	return hex.EncodeToString(id[:])
+}
+
+// shorten bounds what a client's text can add to an answer or the log.
+func shorten(s string) string {
+	const limit = 128
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// baseForm is how texts name the URL that belongs into the identity provider.
+const baseForm = "https://HOST/scim/DIRECTORY/v2, where DIRECTORY is the name of a ScimDirectory"
+
+// route is one method of one endpoint below the base URL of a directory.
+type route struct {
+	method string
+	// path is the endpoint, with {id} for a resource id; it appears in the log in the place of the URL.
+	path   string
+	handle func(*Handler, context.Context, *call) (*answer, error)
+}
+
+// routes is everything that is served. HEAD is served wherever GET is.
+func routes() []route {
+	return []route{
+		{http.MethodGet, "/Users", (*Handler).listUsers},
+		{http.MethodPost, "/Users", (*Handler).createUser},
+		{http.MethodPost, "/Users/.search", (*Handler).searchUsers},
+		{http.MethodGet, "/Users/{id}", (*Handler).getUser},
+		{http.MethodPut, "/Users/{id}", (*Handler).putUser},
+		{http.MethodPatch, "/Users/{id}", (*Handler).patchUser},
+		{http.MethodDelete, "/Users/{id}", (*Handler).deleteUser},
+		{http.MethodGet, "/Groups", (*Handler).listGroups},
+		{http.MethodPost, "/Groups", (*Handler).createGroup},
+		{http.MethodPost, "/Groups/.search", (*Handler).searchGroups},
+		{http.MethodGet, "/Groups/{id}", (*Handler).getGroup},
+		{http.MethodPut, "/Groups/{id}", (*Handler).putGroup},
+		{http.MethodPatch, "/Groups/{id}", (*Handler).patchGroup},
+		{http.MethodDelete, "/Groups/{id}", (*Handler).deleteGroup},
+		{http.MethodGet, "/ServiceProviderConfig", (*Handler).serviceProviderConfig},
+		{http.MethodGet, "/Schemas", (*Handler).listSchemas},
+		{http.MethodGet, "/Schemas/{id}", (*Handler).getSchema},
+		{http.MethodGet, "/ResourceTypes", (*Handler).listResourceTypes},
+		{http.MethodGet, "/ResourceTypes/{id}", (*Handler).getResourceType},
+	}
+}
+
+// splitPath takes the directory and the segments below its base URL out of an escaped path. Empty segments are passed over, because a
+// base URL that was entered with a slash at its end gives two of them.
+func splitPath(escaped string) (directory string, below []string, ok bool) {
+	var segments []string
+	for segment := range strings.SplitSeq(escaped, "/") {
+		if segment == "" {
+			continue
+		}
+		plain, err := url.PathUnescape(segment)
+		if err != nil {
+			return "", nil, false
+		}
+		segments = append(segments, plain)
+	}
+	if len(segments) < 3 || segments[0] != "scim" || segments[2] != "v2" {
+		return "", nil, false
+	}
+	return segments[1], segments[3:], true
+}
+
+// endpoint finds the routes of a path, and the resource id in it.
+func (h *Handler) endpoint(below []string) (methods []route, id string) {
+	switch len(below) {
+	case 1:
+		return h.endpoints["/"+below[0]], ""
+	case 2:
+		if methods = h.endpoints["/"+below[0]+"/"+below[1]]; methods != nil {
+			return methods, ""
+		}
+		return h.endpoints["/"+below[0]+"/{id}"], below[1]
+	}
+	return nil, ""
+}
+
+// choose finds the route of a method among those of an endpoint.
+func choose(methods []route, method string) (route, bool) {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	i := slices.IndexFunc(methods, func(r route) bool { return r.method == method })
+	if i < 0 {
+		return route{}, false
+	}
+	return methods[i], true
+}
+
+// allowed lists the methods of an endpoint for the header Allow.
+func allowed(methods []route) string {
+	var names []string
+	for _, r := range methods {
+		names = append(names, r.method)
+		if r.method == http.MethodGet {
+			names = append(names, http.MethodHead)
+		}
+	}
+	return strings.Join(names, ", ")
+}
