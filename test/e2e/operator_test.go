@@ -107,10 +107,12 @@ func newKube() (client.Client, error) {
 	return client.New(apiserver.Config(), client.Options{Scheme: scheme})
 }
 
-// prepare makes what an administrator makes: a namespace, a token, a directory.
+// prepare does what an administrator does: installs the accounts, and makes a token and a directory.
 func (o *operator) prepare(ctx context.Context) error {
+	if err := installAccounts(ctx, o.kube); err != nil {
+		return err
+	}
 	objects := []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-token"},
 			StringData: map[string]string{"token": o.token},
@@ -130,7 +132,7 @@ func (o *operator) prepare(ctx context.Context) error {
 			return fmt.Errorf("create %T %s: %w", object, object.GetName(), err)
 		}
 	}
-	return installAccounts(ctx, o.kube, o.dir)
+	return nil
 }
 
 // startServer starts a server and waits until it serves. failpoint may be empty.
@@ -171,7 +173,7 @@ func environment(failpoint string) []string {
 }
 
 func (o *operator) start(ctx context.Context, p *process, account string, command controlplane.Command) (*process, error) {
-	config, err := accountConfig(ctx, account)
+	config, err := accountConfig(ctx, o.kube, account)
 	if err != nil {
 		return nil, err
 	}
