@@ -57,7 +57,18 @@ func isGone(err error) bool {
 
 // isRefusal says whether err means that the API server has certainly not done what was asked, and will not.
 func isRefusal(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || isTooLarge(err)
+}
+
+// isTooLarge says whether err means that the object does not fit. The API server knows its own limit; that of etcd, which is
+// lower, comes through it in etcd's words only.
+func isTooLarge(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return apierrors.IsRequestEntityTooLargeError(err) || strings.Contains(text, "etcdserver: request is too large") ||
+		strings.Contains(text, "trying to send message larger than max")
 }
 
 // isRace says whether err means that somebody else wrote first.
@@ -74,7 +85,7 @@ func toSCIM(err error) error {
 		return nil
 	case errors.As(err, &known):
 		return known
-	case apierrors.IsRequestEntityTooLargeError(err):
+	case isTooLarge(err):
 		return &scim.Error{
 			Status: http.StatusRequestEntityTooLarge, Cause: err,
 			Detail: "The resource is larger than the cluster can store. Map fewer or shorter attributes to it.",
@@ -141,7 +152,7 @@ func describe(attribute string, cause metav1.StatusCause) string {
 		return fmt.Sprintf("%s has too many values: at most %s are kept. Send fewer.", attribute, limit[1])
 	case limit != nil:
 		return fmt.Sprintf("%s is too long: at most %s characters are kept. Shorten it or do not map it.", attribute, limit[1])
-	case strings.Contains(cause.Message, "at least 1 chars"):
+	case cause.Type == metav1.CauseTypeFieldValueRequired, strings.Contains(cause.Message, "at least 1 chars"):
 		return attribute + " must not be empty. Give it a value or do not map it."
 	default:
 		return attribute + " has a value that cannot be stored. Change it or do not map it."

@@ -139,7 +139,9 @@ func directoryOf(t testing.TB) string {
 	return name[:min(len(name), 60)]
 }
 
-func userSpec(userName string) *v1alpha1.ScimUserSpec { return &v1alpha1.ScimUserSpec{UserName: userName} }
+func userSpec(userName string) *v1alpha1.ScimUserSpec {
+	return &v1alpha1.ScimUserSpec{UserName: userName}
+}
 
 func roleSpec(displayName string) *v1alpha1.ScimRoleSpec {
 	return &v1alpha1.ScimRoleSpec{DisplayName: displayName}

@@ -1,11 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
@@ -33,14 +33,12 @@ func sameRoleSpec(a, b *v1alpha1.ScimRoleSpec) bool {
 	return apiequality.Semantic.DeepEqual(a, b)
 }
 
-// normaliseJSON writes each value with sorted keys and without spaces, as the API server may spell it otherwise than the client
-// did. Numbers keep their digits. What is not JSON stays as it is, and the API server refuses it.
+// normaliseJSON spells each value as the API server does: sorted keys, no spaces, and numbers as 64-bit integers or floats. What is
+// not JSON stays as it is, and the API server refuses it.
 func normaliseJSON(values map[string]apiextensionsv1.JSON) {
 	for key, value := range values {
-		decoder := json.NewDecoder(bytes.NewReader(value.Raw))
-		decoder.UseNumber()
 		var v any
-		if decoder.Decode(&v) != nil {
+		if utiljson.Unmarshal(value.Raw, &v) != nil {
 			continue
 		}
 		if raw, err := json.Marshal(v); err == nil {
