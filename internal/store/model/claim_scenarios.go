@@ -1,0 +1,93 @@
+package model
+
+// claimScenario is a start and the operations that run at the same time.
+type claimScenario struct {
+	name  string
+	start world
+	procs []process
+}
+
+const (
+	nameA uint8 = iota
+	nameB
+	nameC
+)
+
+// having is a start in which user i bears names[i] and counts.
+func having(names ...uint8) world {
+	var w world
+	for i, name := range names {
+		w.users[i] = user{flags: alive | born | veteran | promised, name: name, may: 1 << name}
+		w.claims[name].owner = uint8(i) + 1
+	}
+	return w
+}
+
+// claimsLost is a start in which the users live and somebody has deleted all claims.
+func claimsLost(names ...uint8) world {
+	w := having(names...)
+	for i := range names {
+		w.users[i].flags &^= promised
+	}
+	w.claims = [maxNames]claim{}
+	return w
+}
+
+// claimScenarios are the scenarios that are explored in every test run.
+func claimScenarios() []claimScenario {
+	repairs := process{kind: repair}
+	gives := func(user, name uint8) process { return process{kind: give, user: user, name: name} }
+	finds := func(name uint8) process { return process{kind: find, name: name} }
+	return []claimScenario{
+		{"two creates of one name", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, finds(nameA), repairs}},
+		{"create of a name that a rename leaves", having(nameA),
+			[]process{{rename, 0, nameB}, {create, 1, nameA}, finds(nameA), finds(nameB), repairs}},
+		{"create of a name that a rename takes", having(nameB),
+			[]process{{rename, 0, nameA}, {create, 1, nameA}, finds(nameA), repairs}},
+		{"rename and rename back", having(nameA),
+			[]process{{rename, 0, nameB}, {rename, 0, nameA}, finds(nameA), repairs}},
+		{"rename, rename back and create of the name between", having(nameA),
+			[]process{{rename, 0, nameB}, {rename, 0, nameA}, {create, 1, nameB}, repairs}},
+		{"two users exchange names", having(nameA, nameB),
+			[]process{{rename, 0, nameB}, {rename, 1, nameA}, finds(nameA), finds(nameB), repairs}},
+		{"two users want one name", having(nameA, nameB),
+			[]process{{rename, 0, nameC}, {rename, 1, nameC}, {update, 0, 0}, repairs}},
+		{"delete and create of one name", having(nameA),
+			[]process{{remove, 0, 0}, {create, 1, nameA}, finds(nameA), repairs}},
+		{"create loses to a rename, whose user is deleted", having(nameB),
+			[]process{{rename, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, repairs}},
+		{"create loses to a create, whose user is deleted", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, finds(nameA), repairs}},
+		{"a search by another attribute comes upon a lost create", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, {seek, 1, 0}, repairs}},
+		{"a search by another attribute comes upon a rename", having(nameA),
+			[]process{{rename, 0, nameB}, {create, 1, nameA}, {seek, 0, 0}, {seek, 1, 0}, repairs}},
+		{"create with two repairing leaders", having(nameB),
+			[]process{{rename, 0, nameA}, {create, 1, nameA}, repairs, repairs}},
+		{"claims are lost and a name is created anew", claimsLost(nameA, nameB),
+			[]process{{create, 2, nameA}, {rename, 1, nameC}, finds(nameA), repairs}},
+		{"claims are lost and a create gives the name to its bearer", claimsLost(nameA),
+			[]process{{create, 1, nameA}, gives(0, nameA), finds(nameA), repairs}},
+		{"a create gives the name to the user of another create", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, gives(1, nameA), finds(nameA)}},
+		{"rename, change of another attribute and delete", having(nameA),
+			[]process{{rename, 0, nameB}, {update, 0, 0}, {remove, 0, 0}, finds(nameA), repairs}},
+	}
+}
+
+// largeClaimScenarios take minutes.
+func largeClaimScenarios() []claimScenario {
+	repairs := process{kind: repair}
+	finds := process{kind: find, name: nameA}
+	return []claimScenario{
+		{"create loses to a rename, with search and delete", having(nameB),
+			[]process{{rename, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, finds, repairs}},
+		{"three creates of one name", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {create, 2, nameA}, finds, repairs}},
+		{"two creates, a delete and two repairing leaders", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, repairs, repairs}},
+		{"rename back and forth with create and search", having(nameA),
+			[]process{{rename, 0, nameB}, {rename, 0, nameA}, {create, 1, nameB}, finds, repairs}},
+	}
+}
