@@ -31,6 +31,8 @@ func (k Key) Compare(other Key) int {
 // Binding describes one ClusterRoleBinding or RoleBinding, wanted or existing.
 type Binding struct {
 	Key `json:",inline"`
+	// UID is that of the object in the cluster; empty in a binding that was planned. It is never compared.
+	UID types.UID `json:"uid,omitempty"`
 	// Labels are the labels that the operator sets; an existing binding may have more.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the UID of the grant that owns the binding.

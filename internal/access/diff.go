@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Action is what must be done to a binding.
@@ -23,6 +24,8 @@ const (
 type Change struct {
 	Action Action `json:"action"`
 	Key    `json:",inline"`
+	// UID is that of the object to be changed; empty for one to be created.
+	UID types.UID `json:"uid,omitempty"`
 	// Desired is the binding as it should be; the zero value when it is deleted.
 	Desired Binding `json:"-"`
 	// Missing are the subjects that gain by the change, Extra those that lose.
@@ -31,7 +34,9 @@ type Change struct {
 }
 
 // TakesAway says whether the change removes somebody's access.
-func (c Change) TakesAway() bool { return c.Action == Delete || c.Action == Recreate || len(c.Extra) > 0 }
+func (c Change) TakesAway() bool {
+	return c.Action == Delete || c.Action == Recreate || len(c.Extra) > 0
+}
 
 // Diff gives the writes that turn the existing bindings into the desired ones: those that take access away first, and among these
 // deletions first; those that only give come last. Bindings that are as they should be are not mentioned, so Diff(x, x) is empty. Only
@@ -50,7 +55,7 @@ func Diff(existing, desired []Binding) []Change {
 		}
 	}
 	for key, old := range have {
-		changes = append(changes, Change{Action: Delete, Key: key, Extra: old.Subjects})
+		changes = append(changes, Change{Action: Delete, Key: key, UID: old.UID, Extra: old.Subjects})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Key.Compare(b.Key)) })
 	return changes
@@ -72,7 +77,7 @@ func rank(c Change) int {
 }
 
 func compare(old Binding, exists bool, want Binding) (Change, bool) {
-	change := Change{Key: want.Key, Desired: want}
+	change := Change{Key: want.Key, UID: old.UID, Desired: want}
 	if !exists {
 		change.Action, change.Missing = Create, want.Subjects
 		return change, true

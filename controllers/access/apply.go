@@ -1,0 +1,135 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// failure is a write that the API server, or caution, refused.
+type failure struct {
+	change access.Change
+	err    error
+	// notAllowed says that the operator's own RBAC lacks the verb bind for the ClusterRole.
+	notAllowed bool
+	// final says that trying again soon is no use.
+	final bool
+}
+
+// errForeign is a binding that bears the name of one of ours and was written by somebody else.
+var errForeign = errors.New("a binding of this name exists that the operator did not write; delete or rename that binding")
+
+// errStale means that the cache is behind. The next attempt finds it in step.
+var errStale = errors.New("the binding has changed since it was read")
+
+// apply carries the changes out in their order, removals first. A failure of one does not keep the others back.
+func (r *Reconciler) apply(ctx context.Context, s *scope) {
+	for _, change := range s.changes {
+		err := r.write(ctx, s, change)
+		switch {
+		case err == nil:
+			s.done = append(s.done, change)
+		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+			// The namespace's own event will take it out of the plan.
+		case isTransient(err):
+			s.transient = errors.Join(s.transient, fmt.Errorf("%s: %w", describeKey(change.Key), err))
+		default:
+			s.failures = append(s.failures, newFailure(change, err))
+		}
+	}
+}
+
+func isTransient(err error) bool {
+	return errors.Is(err, errStale) || errors.Is(err, context.Canceled) || apierrors.IsConflict(err) || apierrors.IsNotFound(err) ||
+		apierrors.IsTooManyRequests(err)
+}
+
+func newFailure(change access.Change, err error) failure {
+	return failure{
+		change:     change,
+		err:        fmt.Errorf("%s: %w", describeKey(change.Key), err),
+		notAllowed: apierrors.IsForbidden(err) && strings.Contains(err.Error(), "attempting to grant RBAC permissions"),
+		final:      errors.Is(err, errForeign) || apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err),
+	}
+}
+
+func describeKey(key access.Key) string {
+	if key.Namespace == "" {
+		return "ClusterRoleBinding " + key.Name
+	}
+	return "RoleBinding " + key.Namespace + "/" + key.Name
+}
+
+func (r *Reconciler) write(ctx context.Context, s *scope, change access.Change) error {
+	switch change.Action {
+	case access.Delete:
+		return r.remove(ctx, change)
+	case access.Recreate:
+		if err := r.remove(ctx, change); err != nil {
+			return err
+		}
+		return r.send(ctx, change.Desired, "")
+	case access.Update:
+		return r.send(ctx, change.Desired, change.UID)
+	default:
+		uid, err := r.ownUID(ctx, s, change.Desired)
+		if err != nil {
+			return err
+		}
+		return r.send(ctx, change.Desired, uid)
+	}
+}
+
+// remove deletes exactly the object that was compared, never one that took its name since.
+func (r *Reconciler) remove(ctx context.Context, change access.Change) error {
+	uid := change.UID
+	err := r.writer.Delete(ctx, object(change.Key), client.Preconditions{UID: &uid})
+	return client.IgnoreNotFound(err)
+}
+
+func (r *Reconciler) send(ctx context.Context, want access.Binding, uid types.UID) error {
+	return r.writer.Apply(ctx, configuration(want, uid), client.ForceOwnership, client.FieldOwner(v1alpha1.ManagedBy))
+}
+
+// ownUID looks whether the name of a binding that is to be created is free. The cache holds labelled bindings only, so it cannot say.
+// It gives the UID of a binding of ours that is there all the same, because the cache is behind or because somebody took the
+// labels off.
+func (r *Reconciler) ownUID(ctx context.Context, s *scope, want access.Binding) (types.UID, error) {
+	found := object(want.Key)
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(found), found)
+	if apierrors.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking whether the name is free: %w", err)
+	}
+	if grantOf(found) != s.name && !wasOurs(found, s.grant.UID) {
+		return "", errForeign
+	}
+	if roleRefOf(found) != want.RoleRef {
+		return "", errStale
+	}
+	return found.GetUID(), nil
+}
+
+// wasOurs recognises a binding of ours without its labels: the grant controls it, and our field manager applied it.
+func wasOurs(found client.Object, grant types.UID) bool {
+	controller := metav1.GetControllerOf(found)
+	if controller == nil || controller.UID != grant {
+		return false
+	}
+	return slices.ContainsFunc(found.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == v1alpha1.ManagedBy && entry.Operation == metav1.ManagedFieldsOperationApply
+	})
+}

@@ -1,0 +1,110 @@
+package access
+
+import (
+	"context"
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// readBindings lists what exists of the grant's bindings, from the cache, by label. Nothing of it may be changed: it is the cache's.
+func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
+	options := []client.ListOption{client.MatchingFields{indexBindGrant: s.name}, client.UnsafeDisableDeepCopy}
+	var wide rbacv1.ClusterRoleBindingList
+	if err := r.cache.List(ctx, &wide, options...); err != nil {
+		return fmt.Errorf("listing ClusterRoleBindings: %w", err)
+	}
+	for i := range wide.Items {
+		s.existing = append(s.existing, describe(&wide.Items[i], wide.Items[i].RoleRef))
+	}
+	var narrow rbacv1.RoleBindingList
+	if err := r.cache.List(ctx, &narrow, options...); err != nil {
+		return fmt.Errorf("listing RoleBindings: %w", err)
+	}
+	for i := range narrow.Items {
+		s.existing = append(s.existing, describe(&narrow.Items[i], narrow.Items[i].RoleRef))
+	}
+	return nil
+}
+
+// describe turns a binding of the cluster into the planner's terms.
+func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
+	binding := access.Binding{
+		Key:      access.Key{Namespace: object.GetNamespace(), Name: object.GetName()},
+		UID:      object.GetUID(),
+		Labels:   map[string]string{},
+		RoleRef:  roleRef,
+		Subjects: subjectsOf(object),
+		Grant:    grantOf(object),
+	}
+	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.LabelGrant, v1alpha1.LabelRole, v1alpha1.LabelShard} {
+		if value, ok := object.GetLabels()[key]; ok {
+			binding.Labels[key] = value
+		}
+	}
+	for _, owner := range object.GetOwnerReferences() {
+		if owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == grantKind && owner.Name == binding.Grant {
+			binding.Owner = owner.UID
+		}
+	}
+	return binding
+}
+
+const grantKind = "ClusterAccessGrant"
+
+// object is an empty binding of the right kind for a key.
+func object(key access.Key) client.Object {
+	if key.Namespace == "" {
+		binding := &rbacv1.ClusterRoleBinding{}
+		binding.Name = key.Name
+		return binding
+	}
+	binding := &rbacv1.RoleBinding{}
+	binding.Name, binding.Namespace = key.Name, key.Namespace
+	return binding
+}
+
+func roleRefOf(object client.Object) rbacv1.RoleRef {
+	switch binding := object.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		return binding.RoleRef
+	case *rbacv1.RoleBinding:
+		return binding.RoleRef
+	}
+	return rbacv1.RoleRef{}
+}
+
+// configuration is what server-side apply sends for a binding. With a UID the API server changes that very object or refuses; without
+// one it creates the object if there is none.
+func configuration(want access.Binding, uid types.UID) runtime.ApplyConfiguration {
+	owner := metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(grantKind).
+		WithName(want.Grant).WithUID(want.Owner).WithController(true)
+	ref := rbacv1ac.RoleRef().WithAPIGroup(want.RoleRef.APIGroup).WithKind(want.RoleRef.Kind).WithName(want.RoleRef.Name)
+	subjects := make([]*rbacv1ac.SubjectApplyConfiguration, len(want.Subjects))
+	for i, subject := range want.Subjects {
+		subjects[i] = rbacv1ac.Subject().WithKind(subject.Kind).WithAPIGroup(subject.APIGroup).WithName(subject.Name)
+	}
+	if want.Namespace == "" {
+		config := rbacv1ac.ClusterRoleBinding(want.Name).WithLabels(want.Labels).WithOwnerReferences(owner).WithRoleRef(ref).
+			WithSubjects(subjects...)
+		if uid != "" {
+			config.WithUID(uid)
+		}
+		return config
+	}
+	config := rbacv1ac.RoleBinding(want.Name, want.Namespace).WithLabels(want.Labels).WithOwnerReferences(owner).WithRoleRef(ref).
+		WithSubjects(subjects...)
+	if uid != "" {
+		config.WithUID(uid)
+	}
+	return config
+}

@@ -1,0 +1,326 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// gatherer makes the planner's snapshot for one grant.
+type gatherer struct {
+	reader
+	usernames *usernames
+	grant     *v1alpha1.ClusterAccessGrant
+	bindable  []string
+	// doubtful says, by binding name, for which parts of roles absences must be looked at live, because a binding is about to lose
+	// somebody. It is nil in the first pass, in which nothing is looked at live but slices.
+	doubtful map[string]bool
+	// doubtfulNamespaces are namespaces in which bindings are about to lose somebody.
+	doubtfulNamespaces []string
+
+	state access.State
+	names map[string]nameOf
+}
+
+// nameOf gives the Kubernetes user name of a user of one directory, or why there is none.
+type nameOf func(*v1alpha1.ScimUserSpec) (name, refusal string)
+
+func (g *gatherer) lookLive() bool { return g.doubtful != nil }
+
+// gather reads everything that the plan of the grant depends on.
+func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, error) {
+	g.names = map[string]nameOf{}
+	g.state = access.State{Now: now, Bindable: g.bindable, Users: map[string]access.User{}}
+	g.state.Grants = []access.Grant{{Name: g.grant.Name, UID: g.grant.UID, Spec: g.grant.Spec}}
+	for _, step := range []func(context.Context) error{g.target, g.roles, g.namespaces} {
+		if err := step(ctx); err != nil {
+			return access.State{}, err
+		}
+	}
+	return g.state, nil
+}
+
+// target finds out whether the ClusterRole exists.
+func (g *gatherer) target(ctx context.Context) error {
+	found, err := g.get(ctx, g.grant.Spec.To.Name, metadata("ClusterRole", "rbac.authorization.k8s.io"), g.lookLive())
+	if found {
+		g.state.ClusterRoles = []string{g.grant.Spec.To.Name}
+	}
+	return err
+}
+
+// metadata is an object of which only the metadata is read and cached.
+func metadata(kind, group string) *metav1.PartialObjectMetadata {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: kind})
+	return object
+}
+
+// namespaces lists all namespaces, which the plan needs for their labels; a grant for the whole cluster needs none.
+func (g *gatherer) namespaces(ctx context.Context) error {
+	if g.grant.Spec.Scope != v1alpha1.ScopeNamespaces {
+		return nil
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NamespaceList"})
+	if err := g.cache.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing namespaces: %w", err)
+	}
+	known := map[string]bool{}
+	for i := range list.Items {
+		known[list.Items[i].Name] = true
+		g.addNamespace(&list.Items[i])
+	}
+	for _, name := range g.doubtfulNamespaces {
+		if known[name] {
+			continue
+		}
+		known[name] = true
+		namespace := metadata("Namespace", "")
+		found, err := g.getLive(ctx, name, namespace)
+		if err != nil {
+			return err
+		}
+		if found {
+			g.addNamespace(namespace)
+		}
+	}
+	return nil
+}
+
+func (g *gatherer) addNamespace(namespace *metav1.PartialObjectMetadata) {
+	g.state.Namespaces = append(g.state.Namespaces, access.Namespace{
+		Name: namespace.Name, Labels: namespace.Labels, Terminating: namespace.DeletionTimestamp != nil,
+	})
+}
+
+// roles finds the roles that the grant names, and their members.
+func (g *gatherer) roles(ctx context.Context) error {
+	done := map[string]bool{}
+	for _, selector := range g.grant.Spec.Roles {
+		role, counts, err := g.role(ctx, selector)
+		if err != nil {
+			return err
+		}
+		if role == nil || done[role.Name] {
+			continue
+		}
+		done[role.Name] = true
+		if err := g.addRole(ctx, role, counts); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// role finds the role of a selector, by its name or by the claim of its displayName, and says whether the role counts.
+func (g *gatherer) role(ctx context.Context, selector v1alpha1.RoleSelector) (*v1alpha1.ScimRole, bool, error) {
+	name := selector.Name
+	if name == "" {
+		owner, err := g.claimOwner(ctx, v1alpha1.ClaimDisplayName, selector.DisplayName, g.lookLive())
+		if err != nil || owner == "" {
+			return nil, false, err
+		}
+		name = owner
+	}
+	role := &v1alpha1.ScimRole{}
+	found, err := g.get(ctx, name, role, g.lookLive())
+	if err != nil || !found {
+		return nil, false, err
+	}
+	counts, err := g.roleCounts(ctx, role)
+	return role, counts, err
+}
+
+func (g *gatherer) roleCounts(ctx context.Context, role *v1alpha1.ScimRole) (bool, error) {
+	owner, err := g.claimOwner(ctx, v1alpha1.ClaimDisplayName, role.Spec.DisplayName, g.lookLive())
+	return owner == role.Name && role.DeletionTimestamp == nil, err
+}
+
+// claimOwner says who holds a value; empty for nobody.
+func (g *gatherer) claimOwner(ctx context.Context, attribute v1alpha1.ClaimAttribute, value string, live bool) (string, error) {
+	claim := &v1alpha1.ScimClaim{}
+	found, err := g.get(ctx, v1alpha1.ClaimName(attribute, value), claim, live)
+	if err != nil || !found || claim.DeletionTimestamp != nil {
+		return "", err
+	}
+	return claim.Spec.Owner, nil
+}
+
+func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts bool) error {
+	shards := []access.Shard{}
+	if counts {
+		var err error
+		if role, shards, err = g.shards(ctx, role); err != nil || role == nil {
+			return err
+		}
+	}
+	g.state.Roles = append(g.state.Roles, access.Role{
+		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory,
+		Counts: counts, Shards: shards, Local: role.Spec.LocalMembers,
+	})
+	if !counts {
+		return nil
+	}
+	for i, shard := range shards {
+		if err := g.addUsers(ctx, shard.Members, g.isDoubtful(role.Name, strconv.Itoa(i))); err != nil {
+			return err
+		}
+	}
+	return g.addUsers(ctx, role.Spec.LocalMembers, g.isDoubtful(role.Name, access.LocalShard))
+}
+
+func (g *gatherer) isDoubtful(role, shard string) bool {
+	return g.doubtful[access.BindingName(g.grant.Name, role, shard, g.grant.Spec.To.Name)]
+}
+
+// shards gives the pushed members of a role. When a slice is missing, the cached role may be older than the slices are: a writer
+// deletes the slices that it replaced. So the role is read again, once. The role is nil when it is gone by then.
+func (g *gatherer) shards(ctx context.Context, role *v1alpha1.ScimRole) (*v1alpha1.ScimRole, []access.Shard, error) {
+	shards, err := g.readShards(ctx, role)
+	if err != nil || !slices.ContainsFunc(shards, isMissing) {
+		return role, shards, err
+	}
+	fresh := &v1alpha1.ScimRole{}
+	found, err := g.getLive(ctx, role.Name, fresh)
+	if err != nil || !found {
+		return nil, nil, err
+	}
+	if fresh.UID != role.UID || fresh.Spec.DisplayName != role.Spec.DisplayName {
+		return nil, nil, fmt.Errorf("ScimRole %s is newer than the cache", role.Name)
+	}
+	shards, err = g.readShards(ctx, fresh)
+	return fresh, shards, err
+}
+
+func isMissing(shard access.Shard) bool { return shard.Missing }
+
+func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Shard, error) {
+	if len(role.Spec.Slices) == 0 {
+		return []access.Shard{{Members: role.Spec.Members}}, nil
+	}
+	shards := make([]access.Shard, len(role.Spec.Slices))
+	for i, name := range role.Spec.Slices {
+		slice := &v1alpha1.ScimRoleSlice{}
+		found, err := g.get(ctx, name, slice, true)
+		if err != nil {
+			return nil, err
+		}
+		if !found || slice.Spec.Role != role.Name {
+			shards[i].Missing = true
+			continue
+		}
+		shards[i].Members = slice.Spec.Members
+	}
+	return shards, nil
+}
+
+func (g *gatherer) addUsers(ctx context.Context, ids []string, lookLive bool) error {
+	for _, id := range ids {
+		if _, done := g.state.Users[id]; done && !lookLive {
+			continue
+		}
+		user := &v1alpha1.ScimUser{}
+		found, err := g.get(ctx, id, user, lookLive)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue
+		}
+		if g.state.Users[id], err = g.user(ctx, user, lookLive); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// user is what the planner must know of a user. The claim of a suspended user is not looked at: it would change nothing.
+func (g *gatherer) user(ctx context.Context, user *v1alpha1.ScimUser, lookLive bool) (access.User, error) {
+	if !user.IsActive() || user.DeletionTimestamp != nil {
+		return access.User{}, nil
+	}
+	owner, err := g.claimOwner(ctx, v1alpha1.ClaimUserName, user.Spec.UserName, lookLive)
+	if err != nil || owner != user.Name {
+		return access.User{Active: true}, err
+	}
+	nameOf, err := g.nameOf(ctx, user.Spec.Directory)
+	if err != nil {
+		return access.User{}, err
+	}
+	planned := access.User{Active: true, Counts: true}
+	planned.Name, planned.Refusal = nameOf(&user.Spec)
+	return planned, nil
+}
+
+// nameOf gives the name rule of a directory. Local users have the default. When the directory is gone, its users' names are unknown:
+// the default would make alice of oidc:alice, who may be another person, so its users are refused. The directory is looked at live
+// before.
+func (g *gatherer) nameOf(ctx context.Context, directory string) (nameOf, error) {
+	if rule, ok := g.names[directory]; ok {
+		return rule, nil
+	}
+	expression := access.DefaultUsername
+	if directory != "" {
+		object := &v1alpha1.ScimDirectory{}
+		found, err := g.get(ctx, directory, object, true)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			rule := refuse(fmt.Sprintf("ScimDirectory %q does not exist", directory))
+			g.names[directory] = rule
+			return rule, nil
+		}
+		expression = object.Spec.Identity.Username
+	}
+	g.names[directory] = ruleOf(g.usernames, expression)
+	return g.names[directory], nil
+}
+
+func refuse(why string) nameOf {
+	return func(*v1alpha1.ScimUserSpec) (string, string) { return "", why }
+}
+
+func ruleOf(usernames *usernames, expression string) nameOf {
+	username, err := usernames.get(expression)
+	if err != nil {
+		return refuse(err.Error())
+	}
+	return func(spec *v1alpha1.ScimUserSpec) (string, string) {
+		name, err := username.Of(spec)
+		if err != nil {
+			return "", err.Error()
+		}
+		return name, ""
+	}
+}
+
+// liveNames are the Kubernetes user names of all users that count and are active. It reads every user, and is needed only while a
+// slice is missing.
+func (g *gatherer) liveNames(ctx context.Context) (map[string]bool, error) {
+	var users v1alpha1.ScimUserList
+	if err := g.cache.List(ctx, &users, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing users: %w", err)
+	}
+	names := make(map[string]bool, len(users.Items))
+	for i := range users.Items {
+		user, err := g.user(ctx, &users.Items[i], true)
+		if err != nil {
+			return nil, err
+		}
+		if name, _ := user.Subject(); name != "" {
+			names[name] = true
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,154 @@
+package access
+
+import (
+	"context"
+	"fmt"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// The field indexes of this controller. Their names start with the controller's, because an index of the same name by another
+// controller would be refused.
+const (
+	indexGrantRole   = "access.grant.role"
+	indexGrantTarget = "access.grant.target"
+	indexGrantScope  = "access.grant.scope"
+	indexMember      = "access.member"
+	indexBindGrant   = "access.binding.grant"
+	indexBindSubject = "access.binding.subject"
+)
+
+// roleByName and roleByDisplayName are the two ways in which a grant names a role, as keys of indexGrantRole.
+func roleByName(name string) string          { return "name/" + name }
+func roleByDisplayName(folded string) string { return "displayName/" + folded }
+
+func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, index := range []struct {
+		object client.Object
+		name   string
+		values client.IndexerFunc
+	}{
+		{&v1alpha1.ClusterAccessGrant{}, indexGrantRole, grantRoles},
+		{&v1alpha1.ClusterAccessGrant{}, indexGrantTarget, grantTarget},
+		{&v1alpha1.ClusterAccessGrant{}, indexGrantScope, grantScope},
+		{&v1alpha1.ScimRole{}, indexMember, roleMembers},
+		{&v1alpha1.ScimRoleSlice{}, indexMember, sliceMembers},
+		{&rbacv1.ClusterRoleBinding{}, indexBindGrant, bindingGrant},
+		{&rbacv1.RoleBinding{}, indexBindGrant, bindingGrant},
+		{&rbacv1.ClusterRoleBinding{}, indexBindSubject, bindingSubjects},
+		{&rbacv1.RoleBinding{}, indexBindSubject, bindingSubjects},
+	} {
+		if err := indexer.IndexField(ctx, index.object, index.name, index.values); err != nil {
+			return fmt.Errorf("indexing %T by %s: %w", index.object, index.name, err)
+		}
+	}
+	return nil
+}
+
+func grantRoles(object client.Object) []string {
+	grant, ok := object.(*v1alpha1.ClusterAccessGrant)
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for _, selector := range grant.Spec.Roles {
+		if selector.Name != "" {
+			keys = append(keys, roleByName(selector.Name))
+			continue
+		}
+		keys = append(keys, roleByDisplayName(v1alpha1.Fold(selector.DisplayName)))
+	}
+	return keys
+}
+
+func grantTarget(object client.Object) []string {
+	if grant, ok := object.(*v1alpha1.ClusterAccessGrant); ok {
+		return []string{grant.Spec.To.Name}
+	}
+	return nil
+}
+
+func grantScope(object client.Object) []string {
+	if grant, ok := object.(*v1alpha1.ClusterAccessGrant); ok {
+		return []string{string(grant.Spec.Scope)}
+	}
+	return nil
+}
+
+func roleMembers(object client.Object) []string {
+	role, ok := object.(*v1alpha1.ScimRole)
+	if !ok {
+		return nil
+	}
+	return append(append([]string{}, role.Spec.Members...), role.Spec.LocalMembers...)
+}
+
+func sliceMembers(object client.Object) []string {
+	if slice, ok := object.(*v1alpha1.ScimRoleSlice); ok {
+		return slice.Spec.Members
+	}
+	return nil
+}
+
+func bindingGrant(object client.Object) []string {
+	if grant := grantOf(object); grant != "" {
+		return []string{grant}
+	}
+	return nil
+}
+
+// grantOf is the grant that a binding says it belongs to; empty when it is none of ours.
+func grantOf(object client.Object) string {
+	labels := object.GetLabels()
+	if labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
+		return ""
+	}
+	return labels[v1alpha1.LabelGrant]
+}
+
+func bindingSubjects(object client.Object) []string {
+	if grantOf(object) == "" {
+		return nil
+	}
+	var names []string
+	for _, subject := range subjectsOf(object) {
+		if subject.Kind == rbacv1.UserKind {
+			names = append(names, subject.Name)
+		}
+	}
+	return names
+}
+
+func subjectsOf(object client.Object) []rbacv1.Subject {
+	switch binding := object.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		return binding.Subjects
+	case *rbacv1.RoleBinding:
+		return binding.Subjects
+	}
+	return nil
+}
+
+// StillBound says whether a binding of ours names a Kubernetes user, as far as the cache knows. The reader must be the cache of a
+// manager that SetupWithManager has set up. The empty name is bound nowhere.
+func StillBound(ctx context.Context, cached client.Reader, kubernetesUser string) (bool, error) {
+	if kubernetesUser == "" {
+		return false, nil
+	}
+	options := []client.ListOption{client.MatchingFields{indexBindSubject: kubernetesUser}, client.UnsafeDisableDeepCopy}
+	var wide rbacv1.ClusterRoleBindingList
+	if err := cached.List(ctx, &wide, options...); err != nil {
+		return false, fmt.Errorf("listing ClusterRoleBindings by subject: %w", err)
+	}
+	if len(wide.Items) > 0 {
+		return true, nil
+	}
+	var narrow rbacv1.RoleBindingList
+	if err := cached.List(ctx, &narrow, options...); err != nil {
+		return false, fmt.Errorf("listing RoleBindings by subject: %w", err)
+	}
+	return len(narrow.Items) > 0, nil
+}

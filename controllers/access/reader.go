@@ -1,0 +1,50 @@
+package access
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation/path"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// reader reads from the cache, and looks live at what the cache does not have when it is told to. A cache that has fallen back in
+// time lacks objects that exist; on its word alone nobody may lose access.
+type reader struct {
+	cache client.Reader
+	live  client.Reader
+	// absent counts what the cache did not have and nobody looked at live.
+	absent int
+}
+
+// get reads an object by name, without copying it: what it gives must not be changed. It says false when there is no such object.
+func (r *reader) get(ctx context.Context, name string, object client.Object, lookLive bool) (bool, error) {
+	if name == "" || len(path.IsValidPathSegmentName(name)) > 0 {
+		return false, nil // Member ids and selectors are free text; one that cannot be a name is the name of nothing.
+	}
+	key := client.ObjectKey{Name: name}
+	err := r.cache.Get(ctx, key, object, client.UnsafeDisableDeepCopy)
+	if err == nil {
+		return true, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("reading %T %s from the cache: %w", object, name, err)
+	}
+	if !lookLive {
+		r.absent++
+		return false, nil
+	}
+	return r.getLive(ctx, name, object)
+}
+
+func (r *reader) getLive(ctx context.Context, name string, object client.Object) (bool, error) {
+	err := r.live.Get(ctx, client.ObjectKey{Name: name}, object)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading %T %s: %w", object, name, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,207 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+const (
+	// refusedRetry is when a write is tried again that the API server refused for a reason that no watch of ours shows.
+	refusedRetry = 5 * time.Minute
+	// missingRetry is when a missing slice is looked for again; slices are not watched.
+	missingRetry = time.Minute
+	// longestSleep bounds the wait for a grant's start or end, so that a corrected clock is noticed.
+	longestSleep = 24 * time.Hour
+)
+
+// Reconciler brings the bindings of one grant into the state that the plan asks for.
+type Reconciler struct {
+	cache     client.Reader
+	live      client.Reader
+	writer    client.Client
+	recorder  events.EventRecorder
+	clock     clock.PassiveClock
+	bindable  []string
+	usernames *usernames
+}
+
+// scope is what one reconcile knows and found out.
+type scope struct {
+	name string
+	now  time.Time
+	// grant is nil when there is none, or none any more.
+	grant    *v1alpha1.ClusterAccessGrant
+	existing []access.Binding
+	state    access.State
+	plan     access.Result
+	desired  []access.Binding
+	changes  []access.Change
+	done     []access.Change
+	failures []failure
+	// transient is an error after which the same is simply tried again; nobody need read of it in status.
+	transient error
+}
+
+// Reconcile works on one grant: gather, plan, compare, write removals first, then additions, then status.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	s := &scope{name: request.Name, now: r.clock.Now()}
+	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
+		if err := step(ctx, s); err != nil {
+			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.name, err)
+		}
+	}
+	r.apply(ctx, s)
+	if len(s.done) > 0 {
+		log.FromContext(ctx).Info("changed bindings", "summary", summary(s.done))
+	}
+	if s.grant == nil {
+		return reconcile.Result{}, s.err()
+	}
+	r.report(s)
+	if s.transient != nil {
+		return reconcile.Result{}, s.err()
+	}
+	if err := r.writeStatus(ctx, s); err != nil {
+		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.name, err)
+	}
+	return reconcile.Result{RequeueAfter: s.wait()}, s.err()
+}
+
+// readGrant reads the grant; one that is being deleted counts as deleted, so that what it gave goes at once. As everything that the
+// grant gave goes with it, the cache's word that there is none is not enough.
+func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
+	grant := &v1alpha1.ClusterAccessGrant{}
+	key := client.ObjectKey{Name: s.name}
+	err := r.cache.Get(ctx, key, grant)
+	if apierrors.IsNotFound(err) {
+		err = r.live.Get(ctx, key, grant)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the grant: %w", err)
+	}
+	if grant.DeletionTimestamp == nil {
+		s.grant = grant
+	}
+	return nil
+}
+
+// decide plans and compares. When somebody would lose access while the caches lack objects that the plan asked for, it looks at
+// these live and plans again.
+func (r *Reconciler) decide(ctx context.Context, s *scope) error {
+	if s.grant == nil {
+		s.changes = access.Diff(s.existing, nil)
+		return nil
+	}
+	g := &gatherer{
+		reader:    reader{cache: r.cache, live: r.live},
+		usernames: r.usernames,
+		grant:     s.grant,
+		bindable:  r.bindable,
+	}
+	if err := s.planWith(ctx, g); err != nil {
+		return err
+	}
+	doubtful, namespaces := doubts(s, g.absent)
+	if doubtful == nil {
+		return nil
+	}
+	g.doubtful, g.doubtfulNamespaces = doubtful, namespaces
+	return s.planWith(ctx, g)
+}
+
+func (s *scope) planWith(ctx context.Context, g *gatherer) error {
+	state, err := g.gather(ctx, s.now)
+	if err != nil {
+		return err
+	}
+	s.state, s.plan = state, access.Plan(state)
+	s.desired = s.plan.Bindings
+	if len(s.plan.Held) > 0 {
+		names, err := g.liveNames(ctx)
+		if err != nil {
+			return err
+		}
+		s.desired = append(s.desired, access.Keep(s.existing, s.plan.Held, names)...)
+	}
+	s.changes = access.Diff(s.existing, s.desired)
+	return nil
+}
+
+// doubts names the bindings that would lose somebody, and the namespaces that the plan knows nothing of; the map is nil when there
+// is nothing to look at live.
+func doubts(s *scope, absent int) (bindings map[string]bool, namespaces []string) {
+	known := map[string]bool{"": true}
+	for _, namespace := range s.state.Namespaces {
+		known[namespace.Name] = true
+	}
+	for _, change := range s.changes {
+		if !change.TakesAway() {
+			continue
+		}
+		if bindings == nil {
+			bindings = map[string]bool{}
+		}
+		bindings[change.Name] = true
+		if s.grant.Spec.Scope == v1alpha1.ScopeNamespaces && !known[change.Namespace] {
+			known[change.Namespace] = true
+			namespaces = append(namespaces, change.Namespace)
+		}
+	}
+	if absent == 0 && len(namespaces) == 0 {
+		return nil, nil
+	}
+	return bindings, namespaces
+}
+
+func (s *scope) outcome() access.Outcome { return s.plan.Outcomes[0] }
+
+// wait is how long nothing will happen unless a watch says so; 0 for ever.
+func (s *scope) wait() time.Duration {
+	var wait time.Duration
+	if next := s.outcome().Next; !next.IsZero() {
+		wait = min(max(next.Sub(s.now), time.Millisecond), longestSleep)
+	}
+	if len(s.failures) > 0 {
+		wait = sooner(wait, refusedRetry)
+	}
+	if len(s.outcome().RolesIncomplete) > 0 {
+		wait = sooner(wait, missingRetry)
+	}
+	return wait
+}
+
+func sooner(wait, limit time.Duration) time.Duration {
+	if wait == 0 {
+		return limit
+	}
+	return min(wait, limit)
+}
+
+// err is not nil when the same should be tried again soon, with growing pauses.
+func (s *scope) err() error {
+	errs := []error{s.transient}
+	for _, failed := range s.failures {
+		if !failed.final {
+			errs = append(errs, failed.err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("grant %s: %w", s.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// Options are what an installer decides.
+type Options struct {
+	// BindableClusterRoles are the names of the ClusterRoles that grants may give. The operator's own RBAC must hold the verb bind
+	// on them. There is no wildcard.
+	BindableClusterRoles []string
+	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 1.
+	MaxConcurrentReconciles int
+	// Clock tells the time; nil means the real one.
+	Clock clock.PassiveClock
+	// SkipNameValidation allows several managers with this controller in one process, as tests have them.
+	SkipNameValidation bool
+}
+
+// CacheOptions restricts the manager's cache to the bindings that the operator wrote. Put it into cache.Options.ByObject: without it
+// the controller works, and holds every binding of the cluster in memory.
+func CacheOptions() map[client.Object]cache.ByObject {
+	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
+	return map[client.Object]cache.ByObject{
+		&rbacv1.ClusterRoleBinding{}: {Label: ours},
+		&rbacv1.RoleBinding{}:        {Label: ours},
+	}
+}
+
+// SetupWithManager adds the controller and its indexes to a manager.
+func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options) error {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	r := NewReconciler(mgr, options)
+	w := &watcher{cache: mgr.GetCache(), usernames: r.usernames}
+	err := builder.ControllerManagedBy(mgr).
+		Named("access").
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: max(1, options.MaxConcurrentReconciles),
+			SkipNameValidation:      &options.SkipNameValidation,
+		}).
+		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.grant)).
+		Watches(&v1alpha1.ScimRole{}, on(w.role)).
+		Watches(&v1alpha1.ScimUser{}, on(w.user)).
+		Watches(&v1alpha1.ScimClaim{}, on(w.claim)).
+		Watches(&v1alpha1.ScimDirectory{}, on(w.directory)).
+		WatchesMetadata(metadata("Namespace", ""), on(w.namespace)).
+		WatchesMetadata(metadata("ClusterRole", rbacv1.GroupName), on(w.clusterRole)).
+		Watches(&rbacv1.ClusterRoleBinding{}, onStart(w.binding)).
+		Watches(&rbacv1.RoleBinding{}, onStart(w.binding)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the access controller: %w", err)
+	}
+	return nil
+}
+
+// NewReconciler makes the reconciler without starting it. The manager must have been set up by SetupWithManager, for the indexes.
+func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return &Reconciler{
+		cache:     mgr.GetCache(),
+		live:      mgr.GetAPIReader(),
+		writer:    mgr.GetClient(),
+		recorder:  mgr.GetEventRecorder("scim-operator-access"),
+		clock:     options.Clock,
+		bindable:  slices.Sorted(slices.Values(options.BindableClusterRoles)),
+		usernames: newUsernames(),
+	}
+}

@@ -1,0 +1,247 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// The limits of status fields, from the API.
+const (
+	maxRoleNames    = 4096
+	maxRefusedUsers = 10
+	// maxListed is how many things a message lists before it only counts.
+	maxListed = 5
+)
+
+// report sets the grant's status from what the reconcile found out, and speaks of what changed. It writes nothing.
+func (r *Reconciler) report(s *scope) {
+	if len(s.done) > 0 {
+		r.recorder.Eventf(s.grant, nil, corev1.EventTypeNormal, "BindingsChanged", "Enforce", "%s", summary(s.done))
+	}
+	before := apimeta.FindStatusCondition(s.grant.Status.Conditions, v1alpha1.GrantReady)
+	if s.transient != nil {
+		return
+	}
+	s.grant = s.grant.DeepCopy()
+	setStatus(&s.grant.Status, s)
+	after := apimeta.FindStatusCondition(s.grant.Status.Conditions, v1alpha1.GrantReady)
+	if after.Status == metav1.ConditionFalse && (before == nil || before.Reason != after.Reason || before.Message != after.Message) {
+		r.recorder.Eventf(s.grant, nil, corev1.EventTypeWarning, after.Reason, "Enforce", "%s", shorten(after.Message, 1000))
+	}
+}
+
+// writeStatus writes status if it differs from what the API server is known to have.
+func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
+	old := &v1alpha1.ClusterAccessGrant{}
+	err := r.cache.Get(ctx, client.ObjectKey{Name: s.name}, old)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the grant: %w", err)
+	}
+	if err != nil || old.UID != s.grant.UID || apiequality.Semantic.DeepEqual(old.Status, s.grant.Status) {
+		return nil
+	}
+	next := old.DeepCopy()
+	next.Status = s.grant.Status
+	err = r.writer.Status().Patch(ctx, next, client.MergeFrom(old), client.FieldOwner(v1alpha1.ManagedBy))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("writing status: %w", err)
+	}
+	return nil
+}
+
+// setStatus derives status from the scope and nothing else.
+func setStatus(status *v1alpha1.ClusterAccessGrantStatus, s *scope) {
+	outcome := s.outcome()
+	status.ObservedGeneration = s.grant.Generation
+	status.RoleNames = shorten(strings.Join(roleNames(s), ", "), maxRoleNames)
+	status.ScopeSummary, status.Namespaces = scopeSummary(s.grant.Spec.Scope, len(outcome.Namespaces))
+	status.Users = number(outcome.Users)
+	status.Bindings = number(len(s.desired) - failedCreates(s.failures))
+	status.RefusedUsers = nil
+	for _, refusal := range outcome.Refused {
+		if n := len(status.RefusedUsers); n < maxRefusedUsers && (n == 0 || status.RefusedUsers[n-1] != refusal.User) {
+			status.RefusedUsers = append(status.RefusedUsers, refusal.User)
+		}
+	}
+	ready := verdict(s)
+	ready.Type, ready.ObservedGeneration = v1alpha1.GrantReady, s.grant.Generation
+	ready.LastTransitionTime = metav1.NewTime(s.now)
+	apimeta.SetStatusCondition(&status.Conditions, ready)
+}
+
+func number(n int) *int32 {
+	value := int32(n) //nolint:gosec // etcd holds far fewer than two thousand million objects
+	return &value
+}
+
+func failedCreates(failures []failure) int {
+	n := 0
+	for _, failed := range failures {
+		if failed.change.Action == access.Create {
+			n++
+		}
+	}
+	return n
+}
+
+func scopeSummary(scope v1alpha1.GrantScope, namespaces int) (string, *int32) {
+	if scope == v1alpha1.ScopeCluster {
+		return "cluster-wide", nil
+	}
+	return count(namespaces, "namespace"), number(namespaces)
+}
+
+// roleNames are the display names of the roles in the order of spec.
+func roleNames(s *scope) []string {
+	displayNames := map[string]string{}
+	for _, role := range s.state.Roles {
+		displayNames[role.ID] = role.DisplayName
+	}
+	var names []string
+	for _, selector := range s.grant.Spec.Roles {
+		name := selector.DisplayName
+		if selector.Name != "" {
+			name = displayNames[selector.Name]
+		}
+		if name == "" {
+			name = selector.Name
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// verdict is the condition Ready without its times. What is most in need of a person comes first.
+func verdict(s *scope) metav1.Condition {
+	outcome, target := s.outcome(), s.grant.Spec.To.Name
+	switch {
+	case outcome.Phase == access.PhaseExpired && len(s.failures) == 0:
+		return is(v1alpha1.ReasonExpired, "The grant expired at "+instant(s.grant.Spec.Validity.ExpiresAt)+" and gives nothing. "+
+			"Delete it, or set a later spec.validity.expiresAt.")
+	case outcome.TargetNotAllowed:
+		return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The operator may not give ClusterRole %q. Ask whoever installs the "+
+			"operator to add it to access.bindableClusterRoles.", target))
+	case outcome.TargetNotFound:
+		return isNot(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("ClusterRole %q does not exist. Create it, or correct spec.to.name.", target))
+	case len(s.failures) > 0:
+		return failed(s.failures, target)
+	case outcome.Phase == access.PhaseNotYetValid:
+		return is(v1alpha1.ReasonNotYetValid, "The grant gives nothing before "+instant(s.grant.Spec.Validity.NotBefore)+".")
+	case len(outcome.RolesIncomplete) > 0:
+		return isNot(v1alpha1.ReasonSliceNotFound, "Some members of ScimRole "+list(quote(outcome.RolesIncomplete))+" cannot be read, "+
+			"because a ScimRoleSlice is missing. Their bindings stay as they are. Push the group again from the identity provider.")
+	case len(outcome.RolesNotFound) > 0:
+		return isNot(v1alpha1.ReasonRoleNotFound, "No ScimRole counts with "+list(selectors(outcome.RolesNotFound))+
+			". Push the group from the identity provider, or correct spec.roles.")
+	case outcome.SelectorError != "":
+		return isNot(v1alpha1.ReasonNamespaceNotFound, "spec.namespaces.selector selects nothing: "+outcome.SelectorError+". Correct it.")
+	case len(outcome.NamespacesNotFound) > 0:
+		return isNot(v1alpha1.ReasonNamespaceNotFound, "Namespace "+list(quote(outcome.NamespacesNotFound))+" does not exist, or is being "+
+			"deleted. Create it, or correct spec.namespaces.names.")
+	case len(outcome.Refused) > 0:
+		return isNot(v1alpha1.ReasonSubjectsRefused, count(len(outcome.Refused), "user")+" left out: "+list(refusals(outcome.Refused))+
+			". Correct their userName, or spec.identity.username of their ScimDirectory.")
+	}
+	return is(v1alpha1.ReasonEnforced, "Every binding is as the grant asks.")
+}
+
+func is(reason, message string) metav1.Condition {
+	return metav1.Condition{Status: metav1.ConditionTrue, Reason: reason, Message: message}
+}
+
+func isNot(reason, message string) metav1.Condition {
+	return metav1.Condition{Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}
+
+// failed says what the API server refused. A missing bind permission comes first, because it explains all the rest.
+func failed(failures []failure, target string) metav1.Condition {
+	var texts []string
+	for _, failed := range failures {
+		if failed.notAllowed {
+			return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The API server does not let the operator bind ClusterRole %q. Ask "+
+				"whoever installs the operator to add it to access.bindableClusterRoles, which gives it the verb bind.", target))
+		}
+		texts = append(texts, shorten(failed.err.Error(), 1000))
+	}
+	return isNot(v1alpha1.ReasonApplyFailed, count(len(failures), "binding")+" could not be written: "+list(texts)+".")
+}
+
+func instant(at *metav1.Time) string { return at.UTC().Format("2006-01-02 15:04:05 MST") }
+
+func selectors(all []v1alpha1.RoleSelector) []string {
+	texts := make([]string, len(all))
+	for i, selector := range all {
+		switch {
+		case selector.Name != "":
+			texts[i] = fmt.Sprintf("name %q", selector.Name)
+		case selector.Directory != "":
+			texts[i] = fmt.Sprintf("displayName %q in directory %q", selector.DisplayName, selector.Directory)
+		default:
+			texts[i] = fmt.Sprintf("displayName %q", selector.DisplayName)
+		}
+	}
+	return texts
+}
+
+func refusals(all []access.Refusal) []string {
+	texts := make([]string, len(all))
+	for i, refusal := range all {
+		texts[i] = refusal.User + " (" + shorten(refusal.Reason, 300) + ")"
+	}
+	return texts
+}
+
+func quote(values []string) []string {
+	quoted := make([]string, len(values))
+	for i, value := range values {
+		quoted[i] = fmt.Sprintf("%q", value)
+	}
+	return quoted
+}
+
+// list joins a few texts, and counts the rest, so that a message stays readable and within its limit.
+func list(texts []string) string {
+	if len(texts) <= maxListed {
+		return strings.Join(texts, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(texts[:maxListed], ", "), len(texts)-maxListed)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// shorten cuts a text to a number of characters.
+func shorten(text string, limit int) string {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text
+	}
+	return string(runes[:limit-1]) + "…"
+}
+
+// summary says in one line what was written, without anybody's name.
+func summary(done []access.Change) string {
+	numbers := map[access.Action]int{}
+	gained, lost := 0, 0
+	for _, change := range done {
+		numbers[change.Action]++
+		gained += len(change.Missing)
+		lost += len(change.Extra)
+	}
+	return fmt.Sprintf("bindings: %d created, %d changed, %d recreated, %d deleted; subjects: %d added, %d removed",
+		numbers[access.Create], numbers[access.Update], numbers[access.Recreate], numbers[access.Delete], gained, lost)
+}

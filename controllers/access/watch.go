@@ -1,0 +1,322 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// priorityRevoke overtakes everything else in the queue, so that a person who leaves does not wait behind a thousand who arrive.
+const priorityRevoke = 100
+
+// effect is what an event means: grants to look at, and how urgently.
+type effect struct {
+	grants   []string
+	priority int
+}
+
+// change gives the effect of an object's change. A created object has no old, a deleted one no new.
+type change func(ctx context.Context, old, new client.Object) effect
+
+// on makes a handler that passes over the initial list: when it comes, each grant has its own event, and no worker starts before
+// all caches are filled.
+func on(of change) handler.EventHandler { return handle(of, false) }
+
+// onStart makes a handler that also takes the initial list, at low priority.
+func onStart(of change) handler.EventHandler { return handle(of, true) }
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+func handle(of change, initial bool) handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if e.IsInInitialList && !initial {
+				return
+			}
+			found := of(ctx, nil, e.Object)
+			if e.IsInInitialList {
+				found.priority = handler.LowPriority
+			}
+			enqueue(q, found)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion() {
+				enqueue(q, of(ctx, e.ObjectOld, e.ObjectNew))
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(q, of(ctx, e.Object, nil)) },
+	}
+}
+
+func enqueue(q queue, found effect) {
+	slices.Sort(found.grants)
+	for _, name := range slices.Compact(found.grants) {
+		request := reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+		if prioritised, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+			prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: &found.priority}, request)
+			continue
+		}
+		q.Add(request)
+	}
+}
+
+// watcher finds the grants that an event concerns, by the indexes of the cache.
+type watcher struct {
+	cache     client.Reader
+	usernames *usernames
+}
+
+func (w *watcher) grant(_ context.Context, old, new client.Object) effect {
+	if new == nil {
+		return effect{grants: []string{old.GetName()}, priority: priorityRevoke}
+	}
+	if old == nil {
+		return effect{grants: []string{new.GetName()}}
+	}
+	if old.GetGeneration() == new.GetGeneration() && (old.GetDeletionTimestamp() == nil) == (new.GetDeletionTimestamp() == nil) {
+		return effect{}
+	}
+	return effect{grants: []string{new.GetName()}, priority: priorityRevoke}
+}
+
+func (w *watcher) binding(_ context.Context, old, new client.Object) effect {
+	var found effect
+	for _, object := range []client.Object{old, new} {
+		if object != nil && grantOf(object) != "" {
+			found.grants = append(found.grants, grantOf(object))
+		}
+	}
+	return found
+}
+
+func (w *watcher) role(ctx context.Context, oldObject, newObject client.Object) effect {
+	old, _ := oldObject.(*v1alpha1.ScimRole)
+	new, _ := newObject.(*v1alpha1.ScimRole)
+	if old != nil && new != nil && old.Generation == new.Generation && old.UID == new.UID {
+		return effect{}
+	}
+	var found effect
+	for _, role := range []*v1alpha1.ScimRole{old, new} {
+		if role != nil {
+			found.grants = append(found.grants, w.grantsOfRole(ctx, role)...)
+		}
+	}
+	if old != nil && (new == nil || loses(&old.Spec, &new.Spec)) {
+		found.priority = priorityRevoke
+	}
+	return found
+}
+
+// loses says whether a change of a role may take somebody's access away. A slice that is replaced may have lost a member.
+func loses(old, new *v1alpha1.ScimRoleSpec) bool {
+	return v1alpha1.Fold(old.DisplayName) != v1alpha1.Fold(new.DisplayName) || old.Directory != new.Directory ||
+		lacks(new.Members, old.Members) || lacks(new.LocalMembers, old.LocalMembers) || lacks(new.Slices, old.Slices)
+}
+
+// lacks says whether have is without some of want.
+func lacks(have, want []string) bool {
+	set := make(map[string]bool, len(have))
+	for _, value := range have {
+		set[value] = true
+	}
+	return slices.ContainsFunc(want, func(value string) bool { return !set[value] })
+}
+
+// user passes over everything that does not change who the user is in Kubernetes, and whether: a new job title is no event here.
+func (w *watcher) user(ctx context.Context, oldObject, newObject client.Object) effect {
+	old, _ := oldObject.(*v1alpha1.ScimUser)
+	new, _ := newObject.(*v1alpha1.ScimUser)
+	if new == nil {
+		return effect{grants: append(w.grantsOfUser(ctx, old.Name), w.grantsBinding(ctx, old)...), priority: priorityRevoke}
+	}
+	if old == nil {
+		return effect{grants: w.grantsOfUser(ctx, new.Name)}
+	}
+	sameName := old.Spec.UserName == new.Spec.UserName && w.subject(ctx, old) == w.subject(ctx, new)
+	if sameName && old.IsActive() == new.IsActive() && old.UID == new.UID {
+		return effect{}
+	}
+	found := effect{grants: w.grantsOfUser(ctx, new.Name)}
+	if !sameName || !new.IsActive() {
+		found.priority = priorityRevoke
+		found.grants = append(found.grants, w.grantsBinding(ctx, old)...)
+	}
+	return found
+}
+
+// grantsBinding finds the grants whose bindings name a user at present, whatever the roles say: a binding may be held for a slice that
+// is missing, and then no role lists the user.
+func (w *watcher) grantsBinding(ctx context.Context, user *v1alpha1.ScimUser) []string {
+	name, _, _ := strings.Cut(w.subject(ctx, user), "\n")
+	if name == "" {
+		return nil
+	}
+	options := []client.ListOption{client.MatchingFields{indexBindSubject: name}, client.UnsafeDisableDeepCopy}
+	var wide rbacv1.ClusterRoleBindingList
+	var narrow rbacv1.RoleBindingList
+	if err := errors.Join(w.cache.List(ctx, &wide, options...), w.cache.List(ctx, &narrow, options...)); err != nil {
+		log.FromContext(ctx).Error(err, "cannot find the bindings of a user")
+	}
+	var grants []string
+	for i := range wide.Items {
+		grants = append(grants, grantOf(&wide.Items[i]))
+	}
+	for i := range narrow.Items {
+		grants = append(grants, grantOf(&narrow.Items[i]))
+	}
+	return grants
+}
+
+// subject is the Kubernetes user name, or why there is none; only its changes matter here.
+func (w *watcher) subject(ctx context.Context, user *v1alpha1.ScimUser) string {
+	expression := access.DefaultUsername
+	if name := user.Spec.Directory; name != "" {
+		directory := &v1alpha1.ScimDirectory{}
+		if err := w.cache.Get(ctx, client.ObjectKey{Name: name}, directory, client.UnsafeDisableDeepCopy); err != nil {
+			return "without directory " + name
+		}
+		expression = directory.Spec.Identity.Username
+	}
+	name, refusal := ruleOf(w.usernames, expression)(&user.Spec)
+	return name + "\n" + refusal
+}
+
+func (w *watcher) claim(ctx context.Context, oldObject, newObject client.Object) effect {
+	old, _ := oldObject.(*v1alpha1.ScimClaim)
+	new, _ := newObject.(*v1alpha1.ScimClaim)
+	if old != nil && new != nil && old.Spec.Owner == new.Spec.Owner {
+		return effect{}
+	}
+	var found effect
+	if old != nil {
+		found = effect{grants: w.grantsOfClaim(ctx, old), priority: priorityRevoke}
+	}
+	if new != nil {
+		found.grants = append(found.grants, w.grantsOfClaim(ctx, new)...)
+	}
+	return found
+}
+
+func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) []string {
+	if claim.Spec.Attribute == v1alpha1.ClaimUserName {
+		return w.grantsOfUser(ctx, claim.Spec.Owner)
+	}
+	return append(w.grantsBy(ctx, indexGrantRole, roleByDisplayName(claim.Spec.Value)),
+		w.grantsBy(ctx, indexGrantRole, roleByName(claim.Spec.Owner))...)
+}
+
+// directory concerns every grant when the names of its users change; who is a member of what is not worth looking up for so rare an
+// event.
+func (w *watcher) directory(ctx context.Context, oldObject, newObject client.Object) effect {
+	old, _ := oldObject.(*v1alpha1.ScimDirectory)
+	new, _ := newObject.(*v1alpha1.ScimDirectory)
+	if old != nil && new != nil && old.Spec.Identity.Username == new.Spec.Identity.Username {
+		return effect{}
+	}
+	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),
+		w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeNamespaces))...)}
+}
+
+func (w *watcher) clusterRole(ctx context.Context, old, new client.Object) effect {
+	if old != nil && new != nil {
+		return effect{}
+	}
+	if new == nil {
+		return effect{grants: w.grantsBy(ctx, indexGrantTarget, old.GetName()), priority: priorityRevoke}
+	}
+	return effect{grants: w.grantsBy(ctx, indexGrantTarget, new.GetName())}
+}
+
+func (w *watcher) namespace(ctx context.Context, old, new client.Object) effect {
+	if old != nil && new != nil && apiequality.Semantic.DeepEqual(old.GetLabels(), new.GetLabels()) &&
+		(old.GetDeletionTimestamp() == nil) == (new.GetDeletionTimestamp() == nil) {
+		return effect{}
+	}
+	var grants v1alpha1.ClusterAccessGrantList
+	byScope := client.MatchingFields{indexGrantScope: string(v1alpha1.ScopeNamespaces)}
+	if err := w.cache.List(ctx, &grants, byScope, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "cannot find the grants of a namespace")
+		return effect{}
+	}
+	found := effect{}
+	for i := range grants.Items {
+		before, after := selects(&grants.Items[i], old), selects(&grants.Items[i], new)
+		if before != after {
+			found.grants = append(found.grants, grants.Items[i].Name)
+		}
+		if before && !after {
+			found.priority = priorityRevoke
+		}
+	}
+	return found
+}
+
+// selects says whether a grant selects a namespace; one that is absent or being deleted is selected by none.
+func selects(grant *v1alpha1.ClusterAccessGrant, namespace client.Object) bool {
+	if namespace == nil || namespace.GetDeletionTimestamp() != nil || grant.Spec.Namespaces == nil {
+		return false
+	}
+	if slices.Contains(grant.Spec.Namespaces.Names, namespace.GetName()) {
+		return true
+	}
+	selector, err := access.NamespaceSelector(grant.Spec.Namespaces.Selector)
+	return err == nil && selector.Matches(labels.Set(namespace.GetLabels()))
+}
+
+// grantsOfUser finds the grants that name a role that lists the user, inline, as a local member, or in a slice.
+func (w *watcher) grantsOfUser(ctx context.Context, id string) []string {
+	byMember := client.MatchingFields{indexMember: id}
+	var roles v1alpha1.ScimRoleList
+	if err := w.cache.List(ctx, &roles, byMember, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "cannot find the roles of a user")
+	}
+	var memberSlices v1alpha1.ScimRoleSliceList
+	if err := w.cache.List(ctx, &memberSlices, byMember, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "cannot find the slices of a user")
+	}
+	var grants []string
+	for i := range roles.Items {
+		grants = append(grants, w.grantsOfRole(ctx, &roles.Items[i])...)
+	}
+	for i := range memberSlices.Items {
+		role := &v1alpha1.ScimRole{}
+		key := client.ObjectKey{Name: memberSlices.Items[i].Spec.Role}
+		if err := w.cache.Get(ctx, key, role, client.UnsafeDisableDeepCopy); err == nil {
+			grants = append(grants, w.grantsOfRole(ctx, role)...)
+		}
+	}
+	return grants
+}
+
+func (w *watcher) grantsOfRole(ctx context.Context, role *v1alpha1.ScimRole) []string {
+	return append(w.grantsBy(ctx, indexGrantRole, roleByName(role.Name)),
+		w.grantsBy(ctx, indexGrantRole, roleByDisplayName(v1alpha1.Fold(role.Spec.DisplayName)))...)
+}
+
+func (w *watcher) grantsBy(ctx context.Context, index, value string) []string {
+	var grants v1alpha1.ClusterAccessGrantList
+	if err := w.cache.List(ctx, &grants, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "cannot find grants", "index", index)
+	}
+	names := make([]string, len(grants.Items))
+	for i := range grants.Items {
+		names[i] = grants.Items[i].Name
+	}
+	return names
+}
