@@ -25,12 +25,20 @@ const (
 // never came to count. It is idempotent and safe to run in several processes. It returns when to look again; zero means when
 // something changes. An error means the same as zero and "soon".
 func (s *Store) RepairUser(ctx context.Context, name string) (time.Duration, error) {
-	return s.repairBearer(ctx, userKind, name)
+	return soonIfRaced(s.repairBearer(ctx, userKind, name))
 }
 
 // RepairRole does for a ScimRole and its displayName what RepairUser does for a user.
 func (s *Store) RepairRole(ctx context.Context, name string) (time.Duration, error) {
-	return s.repairBearer(ctx, roleKind, name)
+	return soonIfRaced(s.repairBearer(ctx, roleKind, name))
+}
+
+// soonIfRaced turns a compare-and-swap that somebody else won into another look. It is what repair expects of a busy cluster.
+func soonIfRaced(wait time.Duration, err error) (time.Duration, error) {
+	if isRace(err) {
+		return time.Second, nil
+	}
+	return wait, err
 }
 
 func (s *Store) repairBearer(ctx context.Context, k kind, name string) (time.Duration, error) {
@@ -60,7 +68,7 @@ func (s *Store) repairBearer(ctx context.Context, k kind, name string) (time.Dur
 
 // complete takes a name that is free, or whose owner is dead or has left it, for an object that bears it: roll forward.
 func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration, error) {
-	if wait := s.youngerThan(obj, SettleTime); untouched(obj) && wait > 0 {
+	if wait := s.Settling(obj); wait > 0 {
 		return wait, nil
 	}
 	if err := s.fence(ctx, failpoint.RepairFence, obj, AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
@@ -79,7 +87,7 @@ func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration,
 // judge deals with an object whose name another object, alive, bears and holds. It stays without effect, unless it is provably the
 // rest of a create that failed; then it goes.
 func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, error) {
-	if !residue(obj) {
+	if !Residue(obj) {
 		return 0, s.acquit(ctx, obj)
 	}
 	if wait := s.youngerThan(obj, ResidueAge); wait > 0 {
@@ -104,11 +112,11 @@ func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, er
 	return 0, nil
 }
 
-// residue says whether obj, whose name is another's, can only be the rest of a create. All of these must agree: the SCIM server
-// made it; neither its spec nor its marks have been touched since, by whomever; and no controller ever saw it count. An object that
+// Residue says whether obj, whose name is known to be another's, can only be the rest of a create. All of these must agree: the SCIM
+// server made it; neither its spec nor its marks have been touched since, by whomever; and no controller ever saw it count. An object that
 // counted loses its claim only to people, never to the protocol, and a create gives a free name to the bearer that the cache
 // knows before it takes it for itself, so that no other object comes to hold it.
-func residue(obj client.Object) bool {
+func Residue(obj client.Object) bool {
 	return directoryOf(obj) != "" && untouched(obj) && !hasCounted(obj)
 }
 
@@ -116,8 +124,7 @@ func residue(obj client.Object) bool {
 func hasCounted(obj client.Object) bool {
 	switch o := obj.(type) {
 	case *v1alpha1.ScimUser:
-		return o.Status.State == v1alpha1.UserActive || o.Status.State == v1alpha1.UserSuspended ||
-			o.Status.KubernetesUser != "" || o.Status.RevokedAt != nil
+		return o.Status.State == v1alpha1.UserActive || o.Status.State == v1alpha1.UserSuspended
 	case *v1alpha1.ScimRole:
 		for _, condition := range o.Status.Conditions {
 			if condition.Type == v1alpha1.RoleReady && condition.Status == "True" {
@@ -156,6 +163,10 @@ func (s *Store) acquit(ctx context.Context, obj client.Object) error {
 // RepairClaim deletes a ScimClaim that makes nothing count: its owner is dead, or alive under another name, or the claim's own name is
 // not one that the operator gives. It is idempotent and safe to run in several processes. It returns when to look again.
 func (s *Store) RepairClaim(ctx context.Context, name string) (time.Duration, error) {
+	return soonIfRaced(s.repairClaim(ctx, name))
+}
+
+func (s *Store) repairClaim(ctx context.Context, name string) (time.Duration, error) {
 	k, known := kindOfClaim(name)
 	e, err := s.evaluate(ctx, k, name, "")
 	if err != nil {
@@ -169,7 +180,7 @@ func (s *Store) RepairClaim(ctx context.Context, name string) (time.Duration, er
 	case e.holding == holdingTaken:
 		return 0, nil
 	}
-	if wait := s.youngerThan(e.claim, SettleTime); wait > 0 {
+	if wait := s.Settling(e.claim); wait > 0 {
 		return wait, nil
 	}
 	if err := s.fence(ctx, failpoint.RepairFence, e.owner, AnnotationUncommitted); err != nil {
@@ -189,6 +200,10 @@ func (s *Store) removeClaim(ctx context.Context, claim *v1alpha1.ScimClaim) erro
 // has slept since cannot commit a role that names it. It is idempotent and safe to run in several processes. It returns when to
 // look again.
 func (s *Store) RepairSlice(ctx context.Context, name string) (time.Duration, error) {
+	return soonIfRaced(s.repairSlice(ctx, name))
+}
+
+func (s *Store) repairSlice(ctx context.Context, name string) (time.Duration, error) {
 	slice := &v1alpha1.ScimRoleSlice{}
 	if err := s.get(ctx, name, slice); err != nil {
 		if isGone(err) {
@@ -206,7 +221,7 @@ func (s *Store) RepairSlice(ctx context.Context, name string) (time.Duration, er
 	case Names(role, name):
 		return 0, nil
 	}
-	if wait := s.youngerThan(slice, SettleTime); wait > 0 {
+	if wait := s.Settling(slice); wait > 0 {
 		return wait, nil
 	}
 	if err := s.fence(ctx, failpoint.RepairFence, role); err != nil {
@@ -225,4 +240,16 @@ func (s *Store) removeSlice(ctx context.Context, slice *v1alpha1.ScimRoleSlice) 
 // youngerThan returns how long it takes until obj is as old as that; not positive when it is.
 func (s *Store) youngerThan(obj client.Object, age time.Duration) time.Duration {
 	return age - s.clock.Now().Sub(obj.GetCreationTimestamp().Time)
+}
+
+// Settling returns how long it takes until repair would do something about obj, because the operation that wrote it may be under
+// way; not positive when there is no such reason to wait. People's own objects need not wait.
+func (s *Store) Settling(obj client.Object) time.Duration {
+	switch obj.(type) {
+	case *v1alpha1.ScimUser, *v1alpha1.ScimRole:
+		if !untouched(obj) {
+			return 0
+		}
+	}
+	return s.youngerThan(obj, SettleTime)
 }

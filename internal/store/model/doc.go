@@ -5,7 +5,8 @@
 // # What a step is
 //
 // An actor is one request or one repair loop. Each of its steps is one call of the API server, and every order of the steps of all
-// actors is visited. Retries and repair passes are not counted, so they are unbounded, except where a scenario's slices run out.
+// actors is visited. Retries of the claim protocol and passes of repair are not counted, so they are unbounded. A writer of the
+// membership starts over as often as its scenario says, because every attempt leaves slices behind.
 //
 // # Three reductions, and why each is safe
 //
@@ -18,4 +19,9 @@
 //
 // An object that is being deleted and one that is gone are one state, dead: every read of the protocol treats them alike, and
 // becoming either one moves the resourceVersion.
+//
+// # What is not in it
+//
+// Ages (repair waits before it acts, which only removes orders), the bounded number of retries of the store (a request that gives up
+// is one that stops), caches, and time. Roles bear names by the same claims as users, so the claim model stands for both.
 package model

@@ -30,14 +30,19 @@ func memberScenarios() []memberScenario {
 	reader, repair := job{task: readMembers}, job{task: repairSlices}
 	return []memberScenario{
 		{"two additions", slicedRole(0b11, 0b100), []job{{addMembers, 0b1000}, {addMembers, 0b10000}, repair}, 1},
-		{"addition, removal and a reader", slicedRole(0b11, 0b1100), []job{{addMembers, 0b10000}, {removeMembers, 0b100}, reader, repair}, 1},
+		{"addition, removal and a reader", slicedRole(0b11, 0b1100),
+			[]job{{addMembers, 0b10000}, {removeMembers, 0b100}, reader, repair}, 1},
 		{"two replacements", slicedRole(0b11, 0b100), []job{{replaceMembers, 0b1011}, {replaceMembers, 0b10110}, repair}, 1},
 		{"replacement and a reader", slicedRole(0b11, 0b1100), []job{{replaceMembers, 0b11010}, reader, repair}, 1},
-		{"from inline to slices and back", inlineRole(0b11), []job{{addMembers, 0b1100}, {removeMembers, 0b110}, reader, repair}, 1},
-		{"deletion of the role under a writer and a reader", slicedRole(0b11, 0b1100), []job{{task: deleteRole}, {removeMembers, 0b1}, reader, repair}, 1},
+		{"from inline to slices and back", inlineRole(0b11),
+			[]job{{addMembers, 0b1100}, {removeMembers, 0b110}, reader, repair}, 1},
+		{"deletion of the role under a writer and a reader", slicedRole(0b11, 0b1100),
+			[]job{{task: deleteRole}, {removeMembers, 0b1}, reader, repair}, 1},
 		{"creation of a large role", hall{}, []job{{createRole, 0b1111}, reader, repair}, 1},
-		{"creation of a large role under a writer", hall{}, []job{{createRole, 0b1111}, {removeMembers, 0b1}, {task: deleteRole}, repair}, 1},
-		{"writer with two repairing leaders", slicedRole(0b11, 0b1100), []job{{removeMembers, 0b1}, {addMembers, 0b10000}, repair, repair}, 1},
+		{"creation of a large role under a writer", hall{},
+			[]job{{createRole, 0b1111}, {removeMembers, 0b1}, {task: deleteRole}, repair}, 1},
+		{"writer with two repairing leaders", slicedRole(0b11, 0b1100),
+			[]job{{removeMembers, 0b1}, {addMembers, 0b10000}, repair, repair}, 1},
 	}
 }
 
@@ -46,7 +51,9 @@ func largeMemberScenarios() []memberScenario {
 	reader, repair := job{task: readMembers}, job{task: repairSlices}
 	return []memberScenario{
 		{"two additions, three retries", slicedRole(0b11, 0b100), []job{{addMembers, 0b1000}, {addMembers, 0b10000}, repair}, 3},
-		{"three writers", slicedRole(0b11, 0b100), []job{{addMembers, 0b1000}, {addMembers, 0b10000}, {removeMembers, 0b1}, repair}, 0},
-		{"two replacements and a reader", slicedRole(0b11, 0b1100), []job{{replaceMembers, 0b10101}, {replaceMembers, 0b11010}, reader, repair}, 0},
+		{"three writers", slicedRole(0b11, 0b100),
+			[]job{{addMembers, 0b1000}, {addMembers, 0b10000}, {removeMembers, 0b1}, repair}, 0},
+		{"two replacements and a reader", slicedRole(0b11, 0b1100),
+			[]job{{replaceMembers, 0b10101}, {replaceMembers, 0b11010}, reader, repair}, 0},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -155,21 +156,27 @@ func TestBrokenVariantsAreCaught(t *testing.T) {
 	}
 }
 
+// TestTable prints what was explored, for people: run it with -v.
 func TestTable(t *testing.T) {
-	if !testing.Verbose() {
-		t.Skip("the table is for people: run with -v")
-	}
-	fmt.Printf("%-62s %10s  %s\n", "scenario", "states", "result")
+	var text strings.Builder
+	fmt.Fprintf(&text, "%-62s %10s  %s\n", "scenario", "states", "result")
 	for _, r := range slices.Concat(claimRows(), memberRows()) {
 		verdict := "holds"
 		if r.result.Violation != "" {
 			verdict = r.result.Violation
 		}
-		fmt.Printf("%-62s %10d  %s\n", r.scenario, r.result.States, verdict)
+		fmt.Fprintf(&text, "%-62s %10d  %s\n", r.scenario, r.result.States, verdict)
 	}
-	fmt.Printf("\n%-56s %7s %6s  %s\n", "broken variant", "states", "steps", "what goes wrong")
+	fmt.Fprintf(&text, "\n%-56s %7s %6s  %s\n", "broken variant", "states", "steps", "what goes wrong")
 	for _, r := range variantRows() {
-		fmt.Printf("%-56s %7d %6d  %s\n", r.variant, r.result.States, len(r.result.Trace), r.result.Violation)
+		fmt.Fprintf(&text, "%-56s %7d %6d  %s\n", r.variant, r.result.States, len(r.result.Trace), r.result.Violation)
+	}
+	if testing.Verbose() {
+		fmt.Print(text.String())
+	}
+	want := 3 + len(claimRows()) + len(memberRows()) + len(brokenVariants())
+	if got := strings.Count(text.String(), "\n"); got != want {
+		t.Errorf("the table has %d lines, want %d", got, want)
 	}
 }
 
