@@ -115,7 +115,7 @@ type RoleSelector struct {
 type GrantTarget struct {
 	// kind of the target. ClusterRole is the default, and the only one that a ClusterAccessGrant can give.
 	// +optional
-	// +kubebuilder:default=ClusterRole
+	// +default="ClusterRole"
 	// +kubebuilder:validation:Enum=ClusterRole
 	Kind string `json:"kind,omitempty"`
 

@@ -50,7 +50,7 @@ type ScimDirectorySpec struct {
 	// provider names the identity provider behind this directory: Okta, Entra, Authentik, Google, JumpCloud, or Generic for any
 	// other. It selects the dialect where providers disagree with each other or with the RFCs. The default is Generic.
 	// +optional
-	// +kubebuilder:default=Generic
+	// +default="Generic"
 	Provider Provider `json:"provider,omitempty"`
 
 	// suspend switches the SCIM endpoint off: every request is answered 403 with a text that says so. Nothing is deleted and
@@ -101,7 +101,7 @@ type SecretKeyRef struct {
 
 	// key of the Secret's data that holds the value. The default is token.
 	// +optional
-	// +kubebuilder:default=token
+	// +default="token"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`

@@ -38,7 +38,7 @@ type ScimUserSpec struct {
 	// id and memberships, and every binding that names the user is rewritten without it. True brings the same access back.
 	// The default is true.
 	// +optional
-	// +kubebuilder:default=true
+	// +default=true
 	Active *bool `json:"active,omitempty"`
 
 	// name holds the components of the user's name.
