@@ -56,17 +56,9 @@ func endedError(process *Process) error {
 	return fmt.Errorf("%s ended before it served: %w\n%s", process.Name, process.Err(), tail)
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that was free a moment ago.
-func FreePort() (int, error) {
-	ports, err := freePorts(1)
-	if err != nil {
-		return 0, err
-	}
-	return ports[0], nil
-}
-
-// freePorts holds all the ports before it lets go of the first, so that they differ.
-func freePorts(count int) ([]int, error) {
+// FreePorts returns distinct TCP ports of 127.0.0.1 that were free a moment ago. It holds all of them before it lets go of the
+// first, so that they differ.
+func FreePorts(count int) ([]int, error) {
 	ports := make([]int, 0, count)
 	for range count {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -88,7 +88,7 @@ func startOnce(ctx context.Context, options Options, files *files) (controlPlane
 	if err := os.RemoveAll(files.etcdDir()); err != nil {
 		return controlPlane, fmt.Errorf("clear the data of a failed start: %w", err)
 	}
-	ports, err := freePorts(3)
+	ports, err := FreePorts(3)
 	if err != nil {
 		return controlPlane, err
 	}

@@ -17,9 +17,10 @@ type Process struct {
 	// LogFile is the path of its log.
 	LogFile string
 
-	process *os.Process
-	done    chan struct{}
-	err     error
+	logStart int64
+	process  *os.Process
+	done     chan struct{}
+	err      error
 }
 
 // Command says how to start a Process.
@@ -32,14 +33,19 @@ type Command struct {
 	LogDir string
 }
 
-// StartProcess starts a child. It does not wait until the child serves.
+// StartProcess starts a child and appends what it prints to its log. It does not wait until the child serves.
 func StartProcess(command Command) (*Process, error) {
 	p := &Process{Name: command.Name, LogFile: filepath.Join(command.LogDir, command.Name+".log"), done: make(chan struct{})}
-	log, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, err := os.OpenFile(p.LogFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", p.Name, err)
 	}
 	defer log.Close()
+	info, err := log.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("open the log of %s: %w", p.Name, err)
+	}
+	p.logStart = info.Size()
 
 	cmd := exec.Command(command.Path, command.Args...)
 	cmd.Env = append(os.Environ(), command.Env...)
@@ -101,7 +107,7 @@ func (p *Process) signal(signal syscall.Signal) bool {
 	return p.process.Signal(signal) == nil
 }
 
-// LogTail returns at most the last limit bytes of the log, for a message about a failed start.
+// LogTail returns at most the last limit bytes of what the process logged, for a message about a failed start.
 func (p *Process) LogTail(limit int64) string {
 	file, err := os.Open(p.LogFile)
 	if err != nil {
@@ -112,7 +118,7 @@ func (p *Process) LogTail(limit int64) string {
 	if err != nil {
 		return err.Error()
 	}
-	tail := make([]byte, min(limit, info.Size()))
+	tail := make([]byte, min(limit, info.Size()-p.logStart))
 	if _, err := file.ReadAt(tail, info.Size()-int64(len(tail))); err != nil {
 		return err.Error()
 	}

@@ -1,0 +1,76 @@
+# Everything that people and CI run. `make` alone lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# REPLICAS is the number of server processes of make up.
+REPLICAS ?= 1
+# ARGS goes to go test, for example: make test ARGS='-run TestCreate ./internal/store/'
+ARGS ?= ./...
+IMAGE ?= scim-operator:latest
+
+# What `make generate` writes.
+GENERATED := api/v1alpha1 config/crd/bases
+
+##@ General
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Look at it
+
+.PHONY: demo
+demo: ## Run everything on this machine, replay an Okta session and show who can do what. Needs Go and nothing else.
+	@go run ./hack/local demo --replicas=$(REPLICAS)
+
+.PHONY: up
+up: ## Start the control plane and the operator in the background (REPLICAS=2 for two servers); writes .local/env.
+	@go run ./hack/local up --replicas=$(REPLICAS)
+
+.PHONY: status
+status: ## Say what make up started.
+	@go run ./hack/local status
+
+.PHONY: down
+down: ## Stop what make up started.
+	@go run ./hack/local down
+
+##@ Build
+
+.PHONY: build
+build: ## Build bin/scim-operator.
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: image
+image: ## Build the container image IMAGE.
+	docker build --tag $(IMAGE) .
+
+.PHONY: generate
+generate: ## Write what follows from the types: deepcopy functions, CRDs, apply configurations.
+	hack/generate.sh
+
+##@ Check
+
+.PHONY: test
+test: ## Run all tests, against a real API server; installs or builds what they need.
+	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(ARGS)
+
+.PHONY: verify
+verify: ## Check that generated files and modules are fresh, and lint.
+	hack/verify.sh $(GENERATED)
+
+.PHONY: bench
+bench: ## Run the benchmarks, each beside what it is to be compared with.
+	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; \
+		go test -run '^$$' -bench . -benchmem $(ARGS)
+
+.PHONY: scale
+scale: ## Run the test with a group of 20,000 members.
+	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; \
+		go test -count=1 -timeout=30m -tags=scale -run Scale -v ./test/e2e/...
+
+.PHONY: clean
+clean: down ## Stop what runs and remove what was built here.
+	rm -rf bin .local
