@@ -44,6 +44,7 @@ func newRoot() *cobra.Command {
 	shared.bind(root)
 	root.AddCommand(
 		newServerCommand(shared),
+		newControllerCommand(shared),
 	)
 	return root
 }

@@ -1,12 +1,14 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -130,14 +132,15 @@ func TestDriftIsRepairedAndForeignersAreNot(t *testing.T) {
 	w.eventually("our binding is known as ours even without its labels", repaired)
 	w.delete(binding.DeepCopy())
 	w.eventually("a binding deleted by hand comes back", repaired)
-	w.delete(&rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: binding.Name}})
-	other := binding.DeepCopy()
-	other.ObjectMeta = metav1.ObjectMeta{Name: binding.Name, Labels: binding.Labels}
-	other.RoleRef.Name = "cluster-admin"
-	if err := w.admin.Create(w.ctx, other); err == nil {
-		w.eventually("a binding of ours with another roleRef is made anew", repaired)
-	}
-	w.eventually("whoever wrote last, ours is right in the end", repaired)
+	w.eventually("somebody takes the name of our binding for another ClusterRole", func() (bool, string) {
+		other := binding.DeepCopy()
+		other.ObjectMeta = metav1.ObjectMeta{Name: binding.Name, Labels: binding.Labels}
+		other.RoleRef.Name = "cluster-admin"
+		_ = w.admin.Delete(w.ctx, binding.DeepCopy())
+		err := w.admin.Create(w.ctx, other)
+		return err == nil, fmt.Sprint(err)
+	})
+	w.eventually("a binding of ours with another roleRef is made anew", repaired)
 }
 
 func TestNotAllowedAndNotFoundTargets(t *testing.T) {
@@ -231,10 +234,7 @@ func TestOneMemberLessRewritesOneBindingAndThenThereIsRest(t *testing.T) {
 		slice := w.slice("large-1", fmt.Sprintf("large-1-%d", k), k, 0)
 		role.Spec.Slices = append(role.Spec.Slices, slice)
 	}
-	for i := range 3000 {
-		id := fmt.Sprintf("large-user-%04d", i)
-		w.user(id, id+"@example.com")
-	}
+	w.manyUsers(3000)
 	w.create(role, claimOf(v1alpha1.ClaimDisplayName, "Large", "large-1"), grantFor("large", "Large", "view"))
 	w.eventually("a member has access", func() (bool, string) {
 		total := 0
@@ -301,6 +301,23 @@ func (w *world) missingSlice(role *v1alpha1.ScimRole) {
 	w.eventuallyCan("large-user-2500@example.com", "", false, "a suspended user is out, even of a binding that is held")
 	if !w.can("large-user-2501@example.com", "") {
 		w.t.Error("reason: the others of that binding stay")
+	}
+}
+
+// manyUsers makes users with their claims, several at a time.
+func (w *world) manyUsers(n int) {
+	w.t.Helper()
+	var group errgroup.Group
+	group.SetLimit(16)
+	for i := range n {
+		id := fmt.Sprintf("large-user-%04d", i)
+		group.Go(func() error {
+			user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id}, Spec: v1alpha1.ScimUserSpec{UserName: id + "@example.com"}}
+			return errors.Join(w.admin.Create(w.ctx, user), w.admin.Create(w.ctx, claimOf(v1alpha1.ClaimUserName, id+"@example.com", id)))
+		})
+	}
+	if err := group.Wait(); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

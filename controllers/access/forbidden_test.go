@@ -1,0 +1,67 @@
+package access
+
+import (
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/test/apiserver"
+)
+
+const operatorName = "system:serviceaccount:scim-operator:controller"
+
+// operatorRules are all that this controller needs, with the verb bind on what is named.
+func operatorRules(bindable ...string) []rbacv1.PolicyRule {
+	read := []string{"get", "list", "watch"}
+	scim, rbac := []string{v1alpha1.GroupName}, []string{rbacv1.GroupName}
+	return []rbacv1.PolicyRule{
+		{Verbs: read, APIGroups: scim, Resources: []string{
+			"clusteraccessgrants", "scimroles", "scimroleslices", "scimusers", "scimclaims", "scimdirectories",
+		}},
+		{Verbs: []string{"patch"}, APIGroups: scim, Resources: []string{"clusteraccessgrants/status"}},
+		{Verbs: read, APIGroups: []string{""}, Resources: []string{"namespaces"}},
+		{Verbs: read, APIGroups: rbac, Resources: []string{"clusterroles"}},
+		{Verbs: append([]string{"create", "patch", "delete"}, read...), APIGroups: rbac, Resources: []string{
+			"clusterrolebindings", "rolebindings",
+		}},
+		{Verbs: []string{"bind"}, APIGroups: rbac, Resources: []string{"clusterroles"}, ResourceNames: bindable},
+		{Verbs: []string{"create", "patch"}, APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}},
+	}
+}
+
+func TestWithoutTheVerbBind(t *testing.T) {
+	config := apiserver.Start(t)
+	w := &world{t: t, ctx: t.Context(), admin: adminClient(t, config)}
+	w.needs("view", "edit")
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "operator"}, Rules: operatorRules("edit")}
+	w.create(role, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "operator"},
+		Subjects:   []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: operatorName}},
+	})
+	operator := rest.CopyConfig(config)
+	operator.Impersonate.UserName = operatorName
+	if _, _, err := startManager(t.Context(), operator, testOptions); err != nil {
+		t.Fatal(err)
+	}
+	w.user("bind-1", "bind@example.com")
+	w.role("bind-role-1", "Bind", "bind-1")
+	refused := grantFor("bind-view", "Bind", "view")
+	w.create(refused, grantFor("bind-edit", "Bind", "edit"))
+
+	w.eventuallyReady("bind-edit", v1alpha1.ReasonEnforced, "with these rules, and the verb bind, the controller does its work")
+	got := w.eventuallyReady("bind-view", v1alpha1.ReasonRoleNotAllowed, "without the verb bind the API server refuses, and status says so")
+	if !strings.Contains(message(got), "access.bindableClusterRoles") || !strings.Contains(message(got), `"view"`) {
+		t.Errorf("reason: the message names the thing and the remedy; got %q", message(got))
+	}
+	if len(w.bindings("bind-view")) != 0 || *got.Status.Bindings != 0 {
+		t.Errorf("reason: nothing was bound, and status counts nothing; got %d", *got.Status.Bindings)
+	}
+	edit(w, role, func(r *rbacv1.ClusterRole) { r.Rules = operatorRules("edit", "view") })
+	edit(w, refused, func(g *v1alpha1.ClusterAccessGrant) { g.Spec.Roles = append(g.Spec.Roles, v1alpha1.RoleSelector{Name: "bind-role-1"}) })
+	w.eventuallyReady("bind-view", v1alpha1.ReasonEnforced, "with it the grant takes effect at the next change")
+}

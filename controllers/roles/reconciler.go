@@ -1,0 +1,132 @@
+// Package roles keeps the status of ScimRoles: whether the role counts, how many members it has, how many of them are known, and how
+// many grants name it.
+package roles
+
+import (
+	"context"
+	"fmt"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/store"
+)
+
+type reconciler struct {
+	// cached reads from informers; live reads from the API server.
+	cached client.Client
+	live   client.Reader
+}
+
+// Reconcile brings the status of one role up to date.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var role v1alpha1.ScimRole
+	if err := r.cached.Get(ctx, request.NamespacedName, &role); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	found, err := r.gather(ctx, &role)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("role %s: %w", role.Name, err)
+	}
+	status := desiredStatus(&role, found)
+	if apiequality.Semantic.DeepEqual(status, role.Status) {
+		return ctrl.Result{}, nil
+	}
+	changed := role.DeepCopy()
+	changed.Status = status
+	if err := r.cached.Status().Patch(ctx, changed, client.MergeFrom(&role)); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("role %s: write status: %w", role.Name, err)
+	}
+	return ctrl.Result{}, nil
+}
+
+func (r *reconciler) gather(ctx context.Context, role *v1alpha1.ScimRole) (facts, error) {
+	f := facts{}
+	var claim v1alpha1.ScimClaim
+	err := r.cached.Get(ctx, client.ObjectKey{Name: store.ClaimNameOf(role)}, &claim)
+	if client.IgnoreNotFound(err) != nil {
+		return f, fmt.Errorf("read claim: %w", err)
+	}
+	f.claimOwner = claim.Spec.Owner
+	ids, missing, err := r.members(ctx, role)
+	if err != nil {
+		return f, err
+	}
+	f.missingSlice = missing
+	f.members = len(ids)
+	for id := range ids {
+		var user v1alpha1.ScimUser
+		err := r.cached.Get(ctx, client.ObjectKey{Name: id}, &user)
+		if apierrors.IsNotFound(err) {
+			f.unresolved++
+		} else if err != nil {
+			return f, fmt.Errorf("read member %s: %w", id, err)
+		}
+	}
+	if f.grants, err = r.countGrants(ctx, role); err != nil {
+		return f, err
+	}
+	return f, nil
+}
+
+// members are the ids of all members, pushed and local, and the name of the first slice that does not exist.
+func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole) (ids map[string]struct{}, missing string, err error) {
+	ids = map[string]struct{}{}
+	add := func(list []string) {
+		for _, id := range list {
+			ids[id] = struct{}{}
+		}
+	}
+	add(role.Spec.Members)
+	add(role.Spec.LocalMembers)
+	for _, name := range role.Spec.Slices {
+		var part v1alpha1.ScimRoleSlice
+		err := r.cached.Get(ctx, client.ObjectKey{Name: name}, &part)
+		if apierrors.IsNotFound(err) {
+			// The role may have come before its slice.
+			err = r.live.Get(ctx, client.ObjectKey{Name: name}, &part)
+		}
+		switch {
+		case apierrors.IsNotFound(err) && missing == "":
+			missing = name
+		case err != nil && !apierrors.IsNotFound(err):
+			return nil, "", fmt.Errorf("read slice %s: %w", name, err)
+		}
+		add(part.Spec.Members)
+	}
+	return ids, missing, nil
+}
+
+func (r *reconciler) countGrants(ctx context.Context, role *v1alpha1.ScimRole) (int, error) {
+	var grants v1alpha1.ClusterAccessGrantList
+	if err := r.cached.List(ctx, &grants, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list grants: %w", err)
+	}
+	n := 0
+	for i := range grants.Items {
+		if names(&grants.Items[i], role) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// names says whether one of the grant's selectors names the role.
+func names(grant *v1alpha1.ClusterAccessGrant, role *v1alpha1.ScimRole) bool {
+	for _, selector := range grant.Spec.Roles {
+		if selector.Name != "" {
+			if selector.Name == role.Name {
+				return true
+			}
+			continue
+		}
+		if v1alpha1.Fold(selector.DisplayName) == v1alpha1.Fold(role.Spec.DisplayName) &&
+			(selector.Directory == "" || selector.Directory == role.Spec.Directory) {
+			return true
+		}
+	}
+	return false
+}

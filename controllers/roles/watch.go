@@ -1,0 +1,117 @@
+package roles
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/store"
+)
+
+// countDelay gathers the arrivals of many users, because counting a large role looks at every member.
+const countDelay = 5 * time.Second
+
+type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+
+// SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
+func SetupWithManager(mgr ctrl.Manager) error {
+	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader()}
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("roles").
+		For(&v1alpha1.ScimRole{}, changed).
+		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.rolesOfClaim)).
+		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
+		Watches(&v1alpha1.ScimRoleSlice{}, rolesOfDeletedSlice()).
+		Watches(&v1alpha1.ClusterAccessGrant{}, r.rolesOfGrant(), changed).
+		Complete(r)
+}
+
+func request(name string) ctrl.Request {
+	return ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}
+}
+
+func (r *reconciler) listed(ctx context.Context, index, value string) []string {
+	var roles v1alpha1.ScimRoleList
+	// The cache answers; an error means that it is stopping.
+	if err := r.cached.List(ctx, &roles, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	names := make([]string, 0, len(roles.Items))
+	for i := range roles.Items {
+		names = append(names, roles.Items[i].Name)
+	}
+	return names
+}
+
+// rolesOfClaim are all roles that bear the claimed name.
+func (r *reconciler) rolesOfClaim(ctx context.Context, o client.Object) []ctrl.Request {
+	found := r.listed(ctx, store.IndexClaim, o.GetName())
+	requests := make([]ctrl.Request, 0, len(found))
+	for _, name := range found {
+		requests = append(requests, request(name))
+	}
+	return requests
+}
+
+// rolesOfUser are the roles that list a user who comes or goes: one member id more or less that names nobody.
+func (r *reconciler) rolesOfUser() handler.EventHandler {
+	add := func(ctx context.Context, id string, q queue) {
+		for _, name := range r.listed(ctx, store.IndexMember, id) {
+			q.AddAfter(request(name), countDelay)
+		}
+		var parts v1alpha1.ScimRoleSliceList
+		if err := r.cached.List(ctx, &parts, client.MatchingFields{store.IndexMember: id}, client.UnsafeDisableDeepCopy); err != nil {
+			return
+		}
+		for i := range parts.Items {
+			q.AddAfter(request(parts.Items[i].Spec.Role), countDelay)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, e.Object.GetName(), q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object.GetName(), q) },
+	}
+}
+
+// rolesOfDeletedSlice is the role that a slice was written for: it may still name the slice.
+func rolesOfDeletedSlice() handler.EventHandler {
+	return handler.Funcs{
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			q.AddAfter(request(e.Object.(*v1alpha1.ScimRoleSlice).Spec.Role), countDelay)
+		},
+	}
+}
+
+// rolesOfGrant are the roles that a grant names, or named before it changed.
+func (r *reconciler) rolesOfGrant() handler.EventHandler {
+	add := func(ctx context.Context, o client.Object, q queue) {
+		for _, selector := range o.(*v1alpha1.ClusterAccessGrant).Spec.Roles {
+			if selector.Name != "" {
+				q.Add(request(selector.Name))
+				continue
+			}
+			claim := v1alpha1.ClaimName(v1alpha1.ClaimDisplayName, selector.DisplayName)
+			for _, name := range r.listed(ctx, store.IndexClaim, claim) {
+				q.Add(request(name))
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, e.Object, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			add(ctx, e.ObjectOld, q)
+			add(ctx, e.ObjectNew, q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
+	}
+}

@@ -1,0 +1,62 @@
+// Package controllers wires the controllers of the operator into a manager. They run on the leader only.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/controllers/access"
+	"github.com/scim-operator/scim-operator/controllers/claims"
+	"github.com/scim-operator/scim-operator/controllers/directories"
+	"github.com/scim-operator/scim-operator/controllers/roles"
+	"github.com/scim-operator/scim-operator/controllers/users"
+	"github.com/scim-operator/scim-operator/internal/store"
+)
+
+// Options are what an installer decides.
+type Options struct {
+	// BindableClusterRoles are the ClusterRoles that grants may give. There is no wildcard.
+	BindableClusterRoles []string
+	// ExternalURL is the scheme and host under which identity providers reach the SCIM server; empty when not known.
+	ExternalURL string
+	// Namespace is where the Secrets of credentials are.
+	Namespace string
+}
+
+// CacheOptions says what the manager's cache must leave out: put it into cache.Options.ByObject.
+func CacheOptions() map[client.Object]cache.ByObject { return access.CacheOptions() }
+
+// SetupWithManager adds all controllers and the indexes that they share to a manager.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := store.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	bound := func(ctx context.Context, kubernetesUser string) (bool, error) {
+		return access.StillBound(ctx, mgr.GetCache(), kubernetesUser)
+	}
+	setups := []struct {
+		name string
+		add  func() error
+	}{
+		{"claims", func() error { return claims.SetupWithManager(mgr) }},
+		{"access", func() error {
+			return access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: options.BindableClusterRoles})
+		}},
+		{"directories", func() error {
+			return directories.SetupWithManager(mgr, directories.Options{ExternalURL: options.ExternalURL, Namespace: options.Namespace})
+		}},
+		{"users", func() error { return users.SetupWithManager(ctx, mgr, users.Options{Bound: bound, Now: time.Now}) }},
+		{"roles", func() error { return roles.SetupWithManager(mgr) }},
+	}
+	for _, setup := range setups {
+		if err := setup.add(); err != nil {
+			return fmt.Errorf("controller %s: %w", setup.name, err)
+		}
+	}
+	return nil
+}

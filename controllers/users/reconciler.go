@@ -1,0 +1,135 @@
+// Package users keeps the status of ScimUsers: whether the identity counts, under which name Kubernetes knows it, in how many roles
+// it is, and since when its access is gone.
+package users
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/store"
+)
+
+// Options configures the controller.
+type Options struct {
+	// Bound says whether a binding of ours names the Kubernetes user.
+	Bound func(ctx context.Context, kubernetesUser string) (bool, error)
+	// Now gives the time.
+	Now func() time.Time
+}
+
+type reconciler struct {
+	client  client.Client
+	options Options
+}
+
+// Reconcile brings the status of one user up to date.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	var user v1alpha1.ScimUser
+	if err := r.client.Get(ctx, request.NamespacedName, &user); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	found, err := r.gather(ctx, &user)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("user %s: %w", user.Name, err)
+	}
+	status := desiredStatus(&user, found)
+	if apiequality.Semantic.DeepEqual(status, user.Status) {
+		return ctrl.Result{}, nil
+	}
+	changed := user.DeepCopy()
+	changed.Status = status
+	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(&user)); client.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, fmt.Errorf("user %s: write status: %w", user.Name, err)
+	}
+	return ctrl.Result{}, nil
+}
+
+func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts, error) {
+	f := facts{now: metav1.NewTime(r.options.Now())}
+	var claim v1alpha1.ScimClaim
+	err := r.client.Get(ctx, client.ObjectKey{Name: store.ClaimNameOf(user)}, &claim)
+	if client.IgnoreNotFound(err) != nil {
+		return f, fmt.Errorf("read claim: %w", err)
+	}
+	f.claimOwner = claim.Spec.Owner
+	if f.kubernetesUser, f.usernameErr, err = r.kubernetesUser(ctx, user); err != nil {
+		return f, err
+	}
+	if f.roles, err = r.countRoles(ctx, user.Name); err != nil {
+		return f, err
+	}
+	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
+		if name == "" || f.bound {
+			continue
+		}
+		if f.bound, err = r.options.Bound(ctx, name); err != nil {
+			return f, fmt.Errorf("look for bindings: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// kubernetesUser gives the name that bindings use. The first error says why the user has none, the second that it could not be
+// found out.
+func (r *reconciler) kubernetesUser(ctx context.Context, user *v1alpha1.ScimUser) (name string, refused, err error) {
+	expression := ""
+	if user.Spec.Directory != "" {
+		var directory v1alpha1.ScimDirectory
+		err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Directory}, &directory)
+		if apierrors.IsNotFound(err) {
+			return "", fmt.Errorf("ScimDirectory %q, which says how the user is called in Kubernetes, does not exist", user.Spec.Directory), nil
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("read directory: %w", err)
+		}
+		expression = directory.Spec.Identity.Username
+	}
+	username, refused := access.CompileUsername(expression)
+	if refused != nil {
+		return "", refused, nil
+	}
+	if name, refused = username.Of(&user.Spec); refused != nil {
+		return "", refused, nil
+	}
+	if refused = access.SubjectName(name); refused != nil {
+		return "", refused, nil
+	}
+	return name, nil, nil
+}
+
+// countRoles counts the roles that list the user inline, in a slice, or among the local members.
+func (r *reconciler) countRoles(ctx context.Context, id string) (int, error) {
+	names := map[string]struct{}{}
+	for _, index := range []string{store.IndexMember, indexLocalMember} {
+		var roles v1alpha1.ScimRoleList
+		if err := r.client.List(ctx, &roles, client.MatchingFields{index: id}, client.UnsafeDisableDeepCopy); err != nil {
+			return 0, fmt.Errorf("list roles: %w", err)
+		}
+		for i := range roles.Items {
+			names[roles.Items[i].Name] = struct{}{}
+		}
+	}
+	var parts v1alpha1.ScimRoleSliceList
+	if err := r.client.List(ctx, &parts, client.MatchingFields{store.IndexMember: id}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list slices: %w", err)
+	}
+	for i := range parts.Items {
+		var roles v1alpha1.ScimRoleList
+		if err := r.client.List(ctx, &roles, client.MatchingFields{store.IndexSlice: parts.Items[i].Name}, client.UnsafeDisableDeepCopy); err != nil {
+			return 0, fmt.Errorf("list roles of a slice: %w", err)
+		}
+		for j := range roles.Items {
+			names[roles.Items[j].Name] = struct{}{}
+		}
+	}
+	return len(names), nil
+}

@@ -1,0 +1,198 @@
+package users
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/store"
+)
+
+// Indexes of the cache that only this controller needs.
+const (
+	indexLocalMember    = "users.local-member"
+	indexKubernetesUser = "users.kubernetes-user"
+)
+
+// countDelay lets the slices and the role of one push arrive before its members are counted, so that each member is looked at
+// once a push.
+const countDelay = time.Second
+
+// workers is the number of users that are reconciled at once. Status is written in the background of everything else.
+const workers = 2
+
+type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
+
+// SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
+func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	indexer := mgr.GetFieldIndexer()
+	err := indexer.IndexField(ctx, &v1alpha1.ScimRole{}, indexLocalMember, func(o client.Object) []string {
+		return o.(*v1alpha1.ScimRole).Spec.LocalMembers
+	})
+	if err != nil {
+		return err
+	}
+	err = indexer.IndexField(ctx, &v1alpha1.ScimUser{}, indexKubernetesUser, func(o client.Object) []string {
+		if name := o.(*v1alpha1.ScimUser).Status.KubernetesUser; name != "" {
+			return []string{name}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r := &reconciler{client: mgr.GetClient(), options: options}
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("users").
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		For(&v1alpha1.ScimUser{}, changed).
+		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
+		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
+		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
+		Watches(&v1alpha1.ScimRoleSlice{}, membersOfDeletedSlice()).
+		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
+		Watches(&rbacv1.RoleBinding{}, r.subjects()).
+		Complete(r)
+}
+
+func request(name string) ctrl.Request {
+	return ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}
+}
+
+func (r *reconciler) listed(ctx context.Context, index, value string) []ctrl.Request {
+	var users v1alpha1.ScimUserList
+	// The cache answers; an error means that it is stopping.
+	if err := r.client.List(ctx, &users, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	requests := make([]ctrl.Request, 0, len(users.Items))
+	for i := range users.Items {
+		requests = append(requests, request(users.Items[i].Name))
+	}
+	return requests
+}
+
+// usersOfClaim are all users that bear the claimed name: those that gain by a change of owner and those that lose.
+func (r *reconciler) usersOfClaim(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.listed(ctx, store.IndexClaim, o.GetName())
+}
+
+func (r *reconciler) usersOfDirectory(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.listed(ctx, store.IndexDirectory, o.GetName())
+}
+
+// membersOfRole are the users whose number of roles a change of a role may have changed: the difference of its lists.
+func (r *reconciler) membersOfRole() handler.EventHandler {
+	add := func(ids []string, q queue) {
+		for _, id := range ids {
+			q.AddAfter(request(id), countDelay)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			add(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil), q)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, after := e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole)
+			add(difference(r.members(ctx, before, after.Spec.Slices), r.members(ctx, after, before.Spec.Slices)), q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			add(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil), q)
+		},
+	}
+}
+
+// membersOfDeletedSlice are the members of a slice that its role no longer names. The role's own event may come when the old slice
+// has left the cache already, and those who left the role with it would be missed.
+func membersOfDeletedSlice() handler.EventHandler {
+	return handler.Funcs{
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			for _, id := range e.Object.(*v1alpha1.ScimRoleSlice).Spec.Members {
+				q.AddAfter(request(id), countDelay)
+			}
+		},
+	}
+}
+
+// members are the ids of a role's members, without those of the slices in except. A slice that is no longer in the cache is passed
+// over: the event of its deletion finds its members.
+func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole, except []string) []string {
+	ids := slices.Concat(role.Spec.Members, role.Spec.LocalMembers)
+	for _, name := range role.Spec.Slices {
+		if slices.Contains(except, name) {
+			continue
+		}
+		var part v1alpha1.ScimRoleSlice
+		if err := r.client.Get(ctx, client.ObjectKey{Name: name}, &part); err == nil {
+			ids = append(ids, part.Spec.Members...)
+		}
+	}
+	return ids
+}
+
+// difference are the ids that are in one of the lists only.
+func difference(a, b []string) []string {
+	in := make(map[string]int, len(a)+len(b))
+	for _, id := range a {
+		in[id] |= 1
+	}
+	for _, id := range b {
+		in[id] |= 2
+	}
+	var ids []string
+	for id, lists := range in {
+		if lists != 3 {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// subjects are the users whom a change of a binding concerns.
+func (r *reconciler) subjects() handler.EventHandler {
+	add := func(ctx context.Context, names []string, q queue) {
+		for _, name := range names {
+			for _, found := range r.listed(ctx, indexKubernetesUser, name) {
+				q.Add(found)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, subjectNames(e.Object), q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			add(ctx, difference(subjectNames(e.ObjectOld), subjectNames(e.ObjectNew)), q)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
+			add(ctx, subjectNames(e.Object), q)
+		},
+	}
+}
+
+func subjectNames(o client.Object) []string {
+	var subjects []rbacv1.Subject
+	switch binding := o.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		subjects = binding.Subjects
+	case *rbacv1.RoleBinding:
+		subjects = binding.Subjects
+	}
+	names := make([]string, 0, len(subjects))
+	for _, subject := range subjects {
+		names = append(names, subject.Name)
+	}
+	return names
+}
