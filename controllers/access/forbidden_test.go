@@ -1,9 +1,11 @@
 package access
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -62,6 +64,18 @@ func TestWithoutTheVerbBind(t *testing.T) {
 		t.Errorf("reason: nothing was bound, and status counts nothing; got %d", *got.Status.Bindings)
 	}
 	edit(w, role, func(r *rbacv1.ClusterRole) { r.Rules = operatorRules("edit", "view") })
-	edit(w, refused, func(g *v1alpha1.ClusterAccessGrant) { g.Spec.Roles = append(g.Spec.Roles, v1alpha1.RoleSelector{Name: "bind-role-1"}) })
+	w.eventually("the API server learns of the verb", func() (bool, string) {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: operatorName,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Group: rbacv1.GroupName, Resource: "clusterroles", Name: "view", Verb: "bind",
+			},
+		}}
+		err := w.admin.Create(w.ctx, review)
+		return err == nil && review.Status.Allowed, fmt.Sprint(err)
+	})
+	edit(w, refused, func(g *v1alpha1.ClusterAccessGrant) {
+		g.Spec.Roles = append(g.Spec.Roles, v1alpha1.RoleSelector{Name: "bind-role-1"})
+	})
 	w.eventuallyReady("bind-view", v1alpha1.ReasonEnforced, "with it the grant takes effect at the next change")
 }
