@@ -181,9 +181,6 @@ func (d *demonstration) look(ctx context.Context) error {
 	if err := d.kubectl(ctx, "", "wait", "--for=condition=Ready", "--timeout=30s", "clusteraccessgrants", "payments-edit", "payments-view"); err != nil {
 		return err
 	}
-	if err := d.kubectl(ctx, "", "get", "scimdirectories"); err != nil {
-		return err
-	}
 	if err := d.kubectl(ctx, "", "get", "scimusers,scimroles,clusteraccessgrants"); err != nil {
 		return err
 	}
@@ -220,7 +217,10 @@ func (d *demonstration) reactivate(ctx context.Context) error {
 		return fmt.Errorf("%s came back under the id %s, want the old one, %s", demoPerson, again.ID(), d.person.ID())
 	}
 	d.say("%s has the same id as before, %s\n", demoPerson, again.ID())
-	return d.canAll(ctx, demoPerson, "yes")
+	if err := d.canAll(ctx, demoPerson, "yes"); err != nil {
+		return err
+	}
+	return d.directory(ctx)
 }
 
 func (d *demonstration) farewell() {

@@ -30,6 +30,16 @@ func takeLock(p place) (*os.File, error) {
 	return nil, fmt.Errorf("take the lock: %w", err)
 }
 
+// awaitLock takes the lock. It tries for a moment, because a status command holds the lock while it looks.
+func awaitLock(ctx context.Context, p place) (lock *os.File, err error) {
+	err = poll(ctx, 2*time.Second, func(context.Context) error {
+		var err error
+		lock, err = takeLock(p)
+		return err
+	})
+	return lock, err
+}
+
 // isRunning reports whether a supervisor lives.
 func isRunning(p place) (bool, error) {
 	if _, err := os.Stat(p.lock()); errors.Is(err, os.ErrNotExist) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,6 +48,29 @@ func (d *demonstration) bindings(ctx context.Context) error {
 		"--output=custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name,ROLE:.roleRef.name,SUBJECTS:.subjects[*].name")
 }
 
+// directory shows the directory once its count of users, which follows a few seconds later, is right.
+func (d *demonstration) directory(ctx context.Context) error {
+	err := poll(ctx, effectTimeout, func(ctx context.Context) error {
+		names, err := d.output(ctx, "", "get", "scimusers", "--field-selector=spec.directory="+directoryName, "--output=name")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, names)
+		}
+		counted, err := d.output(ctx, "", "get", "scimdirectory", directoryName, "--output=jsonpath={.status.users}")
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, counted)
+		}
+		if want := strconv.Itoa(len(strings.Fields(names))); counted != want {
+			return fmt.Errorf("status.users is %q, want %s", counted, want)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("scimdirectory %s: %w", directoryName, err)
+	}
+	d.say("")
+	return d.kubectl(ctx, "", "get", "scimdirectories")
+}
+
 // canAll asks for what the grants of the demo give.
 func (d *demonstration) canAll(ctx context.Context, person, want string) error {
 	if err := d.can(ctx, person, want, "update", "deployments.apps", "--namespace=payments"); err != nil {
@@ -73,7 +97,7 @@ func (d *demonstration) can(ctx context.Context, person, want string, question .
 	if err != nil {
 		return fmt.Errorf("kubectl %s: %w", strings.Join(args, " "), err)
 	}
-	d.say("$ kubectl %s\n%s   (%d ms later)", strings.Join(args, " "), answer, time.Since(start).Milliseconds())
+	d.say("$ kubectl %s\n%s   (after %d ms, those of kubectl included)", strings.Join(args, " "), answer, time.Since(start).Milliseconds())
 	return nil
 }
 

@@ -47,7 +47,7 @@ type worker struct {
 func supervise(ctx context.Context, p place, options upOptions) error {
 	syscall.CloseOnExec(progressFD) // or the children would hold the pipe open
 	s := &supervisor{place: p, options: options, progress: os.NewFile(progressFD, "progress")}
-	lock, err := takeLock(p)
+	lock, err := awaitLock(ctx, p)
 	if err != nil {
 		s.report(messageFailed + err.Error())
 		return err

@@ -66,6 +66,9 @@ func prepare(ctx context.Context, p place, options *upOptions, out io.Writer) er
 	if running {
 		return fmt.Errorf("%w: see make status; stop it with make down", errRunning)
 	}
+	if err := clear(p); err != nil { // a supervisor that was killed left its state, and down must never read a stale process id
+		return fmt.Errorf("clear the folder: %w", err)
+	}
 	if options.assets == "" {
 		if options.assets, err = findAssets(ctx, p); err != nil {
 			return err
