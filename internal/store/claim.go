@@ -191,10 +191,7 @@ func (s *Store) giveToBearer(ctx context.Context, want seizure) error {
 	if err != nil {
 		return fmt.Errorf("look for who bears the name: %w", err)
 	}
-	for _, bearer := range bearers {
-		if bearer.GetName() == want.self {
-			return nil
-		}
+	for _, bearer := range rivals(bearers, want.self) {
 		other := want
 		other.self = bearer.GetName()
 		given, err := s.rollForward(ctx, other)

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -76,18 +78,33 @@ func bearersOf(ctx context.Context, cache client.Reader, k kind, claimName strin
 	return oldestAlive(found), nil
 }
 
-// oldestAlive drops what is being deleted, and orders the rest: what may have counted before what surely only began to be
-// created, then the oldest first.
+// oldestAlive drops what is being deleted, and orders the rest by seniority.
 func oldestAlive(found []client.Object) []client.Object {
 	found = slices.DeleteFunc(found, func(o client.Object) bool { return !alive(o) })
 	slices.SortFunc(found, func(a, b client.Object) int {
-		if ua, ub := untouched(a), untouched(b); ua != ub {
-			if ub {
-				return -1
-			}
-			return 1
-		}
-		return byCreation(a, b)
+		return cmp.Or(seniority(a, b), strings.Compare(a.GetName(), b.GetName()))
 	})
 	return found
+}
+
+// seniority orders what may have counted before what surely only began to be created, then the older before the younger. Creation
+// times are whole seconds.
+func seniority(a, b client.Object) int {
+	switch ua, ub := untouched(a), untouched(b); {
+	case ub && !ua:
+		return -1
+	case ua && !ub:
+		return 1
+	}
+	at, bt := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	return at.Compare(bt.Time)
+}
+
+// rivals are those bearers of a name that have at least as good a right to it as the object self. Whoever is not in the cache yet
+// is younger than all of them. Two that were created in the same second are each other's rivals; the API server decides.
+func rivals(bearers []client.Object, self string) []client.Object {
+	at := slices.IndexFunc(bearers, func(o client.Object) bool { return o.GetName() == self })
+	return slices.DeleteFunc(slices.Clone(bearers), func(o client.Object) bool {
+		return o.GetName() == self || at >= 0 && seniority(bearers[at], o) < 0
+	})
 }

@@ -70,7 +70,16 @@ func (s *Store) changeRole(ctx context.Context, directory, id string, c roleChan
 		}
 		last = err
 	}
+	s.giveUp(ctx, directory, id, c, lost)
 	return nil, tryAgain(textContention, last)
+}
+
+// giveUp clears what the last attempt wrote in vain. What it cannot clear is left to repair.
+func (s *Store) giveUp(ctx context.Context, directory, id string, c roleChange, lost []string) {
+	role := &v1alpha1.ScimRole{}
+	if err := s.own(ctx, directory, id, role); err == nil {
+		s.dropSlices(ctx, c.points.oldSlice, id, without(lost, role.Spec.Slices))
+	}
 }
 
 // tryChange makes one attempt on the role as read live. When somebody else wrote first, it returns the names of the slices that it
