@@ -1,0 +1,108 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// mapReader is a cache that costs a map look-up for a read, as an informer's does.
+type mapReader struct {
+	client.Reader
+	users  map[string]*v1alpha1.ScimUser
+	claims map[string]*v1alpha1.ScimClaim
+	slices map[string]*v1alpha1.ScimRoleSlice
+	role   *v1alpha1.ScimRole
+	dir    *v1alpha1.ScimDirectory
+}
+
+func (m *mapReader) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	found := false
+	switch into := object.(type) {
+	case *v1alpha1.ScimUser:
+		if user, ok := m.users[key.Name]; ok {
+			*into, found = *user, true
+		}
+	case *v1alpha1.ScimClaim:
+		if claim, ok := m.claims[key.Name]; ok {
+			*into, found = *claim, true
+		}
+	case *v1alpha1.ScimRoleSlice:
+		if slice, ok := m.slices[key.Name]; ok {
+			*into, found = *slice, true
+		}
+	case *v1alpha1.ScimRole:
+		*into, found = *m.role, true
+	case *v1alpha1.ScimDirectory:
+		*into, found = *m.dir, true
+	case *metav1.PartialObjectMetadata:
+		found = true
+	}
+	if !found {
+		return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+	}
+	return nil
+}
+
+func largeCache(members int, expression string) *mapReader {
+	m := &mapReader{
+		users: map[string]*v1alpha1.ScimUser{}, claims: map[string]*v1alpha1.ScimClaim{}, slices: map[string]*v1alpha1.ScimRoleSlice{},
+		role: &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "r"}, Spec: v1alpha1.ScimRoleSpec{DisplayName: "R"}},
+		dir:  &v1alpha1.ScimDirectory{},
+	}
+	m.dir.Spec.Identity.Username = expression
+	claim := claimOf(v1alpha1.ClaimDisplayName, "R", "r")
+	m.claims[claim.Name] = claim
+	for i := range members {
+		id, name := fmt.Sprintf("user-%05d", i), fmt.Sprintf("user-%05d@example.com", i)
+		m.users[id] = &v1alpha1.ScimUser{
+			ObjectMeta: metav1.ObjectMeta{Name: id}, Spec: v1alpha1.ScimUserSpec{UserName: name, Directory: "d"},
+		}
+		claim := claimOf(v1alpha1.ClaimUserName, name, id)
+		m.claims[claim.Name] = claim
+		slice := fmt.Sprintf("r-%02d", i/v1alpha1.MaxMembers)
+		if m.slices[slice] == nil {
+			m.slices[slice] = &v1alpha1.ScimRoleSlice{Spec: v1alpha1.ScimRoleSliceSpec{Role: "r"}}
+			m.role.Spec.Slices = append(m.role.Spec.Slices, slice)
+		}
+		m.slices[slice].Spec.Members = append(m.slices[slice].Spec.Members, id)
+	}
+	return m
+}
+
+// BenchmarkOneChange20000 is the work of the controller, without the write, when one of 20,000 members is suspended.
+func BenchmarkOneChange20000(b *testing.B) {
+	for name, expression := range map[string]string{"prefix": `"oidc:" + user.userName`, "cel": `"oidc:" + user.userName.lowerAscii()`} {
+		b.Run(name, func(b *testing.B) {
+			cache := largeCache(20_000, expression)
+			names := newUsernames()
+			plan := func() []access.Binding {
+				g := &gatherer{
+					reader: reader{cache: cache, live: cache}, usernames: names, grant: grantFor("g", "R", "view"), bindable: []string{"view"},
+				}
+				state, err := g.gather(b.Context(), time.Unix(0, 0))
+				if err != nil {
+					b.Fatal(err)
+				}
+				return access.Plan(state).Bindings
+			}
+			before := plan()
+			cache.users["user-07777"].Spec.Active = new(false)
+			for b.Loop() {
+				if changes := access.Diff(before, plan()); len(changes) != 1 || len(changes[0].Extra) != 1 || len(before) != 20 {
+					b.Fatalf("reason: one member's change is one write; got %d", len(changes))
+				}
+			}
+		})
+	}
+}
