@@ -55,8 +55,8 @@ func retryAfter(d time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
 }
 
-// write sends the answer. An error of the connection has nobody left to be told to.
-func (a *answer) write(w http.ResponseWriter, r *http.Request) {
+// write sends the answer. An error means that the client got a part of it at most.
+func (a *answer) write(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	for key, values := range a.header {
 		header[key] = values
@@ -64,7 +64,7 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	header.Set("Cache-Control", "no-store")
 	if a.status == http.StatusNoContent || a.status == http.StatusNotModified {
 		w.WriteHeader(a.status)
-		return
+		return nil
 	}
 	header.Set("Content-Type", mediaType)
 	if a.stream == nil {
@@ -73,9 +73,10 @@ func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(a.status)
 	switch {
 	case r.Method == http.MethodHead:
+		return nil
 	case a.stream != nil:
-		_ = a.stream(w)
-	default:
-		_, _ = w.Write(a.body)
+		return a.stream(w)
 	}
+	_, err := w.Write(a.body)
+	return err
 }

@@ -61,18 +61,29 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now()}
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.RequestTimeout)
 	defer cancel()
-	a, err := h.answer(ctx, c)
+	var a *answer
+	err := c.guard(func() (err error) {
+		a, err = h.serve(ctx, c)
+		return err
+	})
 	if err != nil {
 		a = failure(ctx, c, err)
 	}
 	w.Header().Set("X-Request-Id", c.requestID)
-	a.write(w, r)
+	err = c.guard(func() error { return a.write(w, r) })
+	if c.stack != "" && c.cause == nil {
+		c.cause = err
+	}
 	h.logRequest(c, a)
+	if err != nil {
+		// The client must not take a body that was cut off for a whole one.
+		panic(http.ErrAbortHandler)
+	}
 }
 
-// answer runs the request and turns a panic into an error. The value of the panic may quote the request, so that only errors of the
-// Go runtime, which do not, are put into words.
-func (h *Handler) answer(ctx context.Context, c *call) (a *answer, err error) {
+// guard turns a panic into an error. The value of the panic may quote the request, so that only errors of the Go runtime, which do not,
+// are put into words.
+func (c *call) guard(run func() error) (err error) {
 	defer func() {
 		value := recover()
 		if value == nil {
@@ -83,9 +94,9 @@ func (h *Handler) answer(ctx context.Context, c *call) (a *answer, err error) {
 			cause = fmt.Errorf("panic: %w", known)
 		}
 		c.stack = string(debug.Stack())
-		a, err = nil, internalError(cause)
+		err = internalError(cause)
 	}()
-	return h.serve(ctx, c)
+	return run()
 }
 
 func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {

@@ -196,6 +196,8 @@ func (l *Listener) httpServer(ctx context.Context) *http.Server {
 		MaxHeaderBytes:    l.cfg.MaxHeaderBytes,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:          log.New(lineLogger(l.cfg.Log), "", 0),
+		// OPTIONS * is answered like everything else that is not served.
+		DisableGeneralOptionsHandler: true,
 	}
 	if l.watcher != nil {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.watcher.GetCertificate}
