@@ -18,11 +18,11 @@ func down(ctx context.Context, p place, out io.Writer) error {
 		return err
 	}
 	if !running {
-		fmt.Fprintln(out, "nothing is running")
+		tell(out, "nothing is running")
 		if _, err := os.Stat(p.dir); err != nil {
 			return nil
 		}
-		return clear(p)
+		return clearPlace(p)
 	}
 	start := time.Now()
 	s, err := readState(p)
@@ -36,13 +36,13 @@ func down(ctx context.Context, p place, out io.Writer) error {
 	if err := awaitStopped(ctx, p, downTimeout); err != nil {
 		return err
 	}
-	if err := clear(p); err != nil {
+	if err := clearPlace(p); err != nil {
 		return err
 	}
 	if alive := living(s.Processes); len(alive) > 0 {
 		return fmt.Errorf("the supervisor is gone but these are not: %v", alive)
 	}
-	fmt.Fprintf(out, "down after %.1f s; logs are in %s\n", time.Since(start).Seconds(), relative(p.logs()))
+	tell(out, "down after %.1f s; logs are in %s", time.Since(start).Seconds(), relative(p.logs()))
 	return nil
 }
 
@@ -65,22 +65,22 @@ func status(p place, out io.Writer) error {
 		return err
 	}
 	if !running {
-		fmt.Fprintln(out, "nothing is running")
+		tell(out, "nothing is running")
 		return nil
 	}
 	s, err := readState(p)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "supervisor      process %d, ready: %v\n", s.Supervisor, s.Ready)
+	tell(out, "supervisor      process %d, ready: %v", s.Supervisor, s.Ready)
 	for _, process := range s.Processes {
-		fmt.Fprintf(out, "%-15s process %d\n", process.Name, process.PID)
+		tell(out, "%-15s process %d", process.Name, process.PID)
 	}
-	fmt.Fprintf(out, "API server      %s\n", s.APIServer)
+	tell(out, "API server      %s", s.APIServer)
 	for _, url := range s.BaseURLs {
-		fmt.Fprintf(out, "SCIM base URL   %s\n", url)
+		tell(out, "SCIM base URL   %s", url)
 	}
-	fmt.Fprintf(out, "logs            %s\n", relative(p.logs()))
-	fmt.Fprintf(out, "environment     source %s\n", relative(p.env()))
+	tell(out, "logs            %s", relative(p.logs()))
+	tell(out, "environment     source %s", relative(p.env()))
 	return nil
 }

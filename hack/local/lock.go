@@ -23,7 +23,7 @@ func takeLock(p place) (*os.File, error) {
 	if err == nil {
 		return file, nil
 	}
-	file.Close()
+	_ = file.Close() // what went wrong is the lock
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errRunning
 	}

@@ -33,6 +33,11 @@ func main() {
 
 const usage = "usage: local up|down|demo|status [--replicas=N] [--dir=.local]"
 
+// tell prints a line for people. When their terminal is gone, there is nobody to report that to.
+func tell(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format+"\n", args...)
+}
+
 // run executes one subcommand.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {

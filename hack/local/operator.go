@@ -99,7 +99,7 @@ func answers(client *http.Client, url, token string) controlplane.Probe {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		body, err := io.ReadAll(io.LimitReader(response.Body, 1024))
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 const effectTimeout = 30 * time.Second
 
 func (d *demonstration) say(format string, args ...any) {
-	fmt.Fprintf(d.out, format+"\n", args...)
+	tell(d.out, format, args...)
 }
 
 func (d *demonstration) heading(text string) {

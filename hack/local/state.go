@@ -63,8 +63,8 @@ func replaceFile(path string, data []byte) error {
 	return nil
 }
 
-// clear removes what a supervisor leaves behind except the logs.
-func clear(p place) error {
+// clearPlace removes what a supervisor leaves behind except the logs.
+func clearPlace(p place) error {
 	return errors.Join(os.RemoveAll(p.data()), removeFile(p.state()), removeFile(p.env()), removeFile(p.kubeconfig()),
 		removeFile(p.authority()))
 }

@@ -52,16 +52,16 @@ func supervise(ctx context.Context, p place, options upOptions) error {
 		s.report(messageFailed + err.Error())
 		return err
 	}
-	defer lock.Close() // nothing of ours runs any more when the lock is free
+	defer func() { _ = lock.Close() }() // nothing of ours runs any more when the lock is free
 	defer s.stop()
 	if err := s.start(ctx); err != nil {
 		s.stop() // before up hears of it, so that it finds nothing running
-		err = errors.Join(err, clear(p))
+		err = errors.Join(err, clearPlace(p))
 		s.report(messageFailed + err.Error())
 		return err
 	}
 	s.report(messageReady)
-	s.progress.Close()
+	_ = s.progress.Close()
 	return s.watch(ctx)
 }
 
@@ -101,7 +101,7 @@ func (s *supervisor) start(ctx context.Context) error {
 
 // cleanPlace removes what an earlier run left, its logs too but for the supervisor's, which is this one's already.
 func (s *supervisor) cleanPlace() error {
-	if err := clear(s.place); err != nil {
+	if err := clearPlace(s.place); err != nil {
 		return fmt.Errorf("clear the folder: %w", err)
 	}
 	logs, err := filepath.Glob(filepath.Join(s.place.logs(), "*.log"))
@@ -179,9 +179,9 @@ func (s *supervisor) watch(ctx context.Context) error {
 			log.Print("stopping")
 			return nil
 		case <-etcd.Done():
-			return fmt.Errorf("etcd ended: %v; stopping everything", etcd.Err())
+			return endedError(etcd)
 		case <-apiserver.Done():
-			return fmt.Errorf("kube-apiserver ended: %v; stopping everything", apiserver.Err())
+			return endedError(apiserver)
 		case w := <-ended:
 			log.Printf("%s ended (%v); starting it again", w.command.Name, w.process.Err())
 			if err := s.restart(ctx, w); err != nil {
@@ -190,6 +190,14 @@ func (s *supervisor) watch(ctx context.Context) error {
 			go await(w)
 		}
 	}
+}
+
+// endedError says that a process ended that everything else needs.
+func endedError(process *controlplane.Process) error {
+	if process.Err() == nil {
+		return fmt.Errorf("%s ended; stopping everything", process.Name)
+	}
+	return fmt.Errorf("%s ended, stopping everything: %w", process.Name, process.Err())
 }
 
 func (s *supervisor) restart(ctx context.Context, w *worker) error {

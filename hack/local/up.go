@@ -47,8 +47,8 @@ func up(ctx context.Context, p place, options upOptions, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "up after %.1f s; SCIM base URL %s\n", time.Since(start).Seconds(), strings.Join(s.BaseURLs, " and "))
-	fmt.Fprintf(out, "next: source %s\n", relative(p.env()))
+	tell(out, "up after %.1f s; SCIM base URL %s", time.Since(start).Seconds(), strings.Join(s.BaseURLs, " and "))
+	tell(out, "next: source %s", relative(p.env()))
 	return nil
 }
 
@@ -66,7 +66,7 @@ func prepare(ctx context.Context, p place, options *upOptions, out io.Writer) er
 	if running {
 		return fmt.Errorf("%w: see make status; stop it with make down", errRunning)
 	}
-	if err := clear(p); err != nil { // a supervisor that was killed left its state, and down must never read a stale process id
+	if err := clearPlace(p); err != nil { // a supervisor that was killed left its state, and down must never read a stale process id
 		return fmt.Errorf("clear the folder: %w", err)
 	}
 	if options.assets == "" {
@@ -74,7 +74,7 @@ func prepare(ctx context.Context, p place, options *upOptions, out io.Writer) er
 			return err
 		}
 	}
-	fmt.Fprintln(out, "building scim-operator")
+	tell(out, "building scim-operator")
 	return runTool(ctx, p.root, "go", "build", "-o", p.bin("")+string(filepath.Separator), "./cmd/scim-operator", "./hack/local")
 }
 
@@ -105,12 +105,12 @@ func launch(ctx context.Context, p place, options upOptions, out io.Writer) erro
 	if err != nil {
 		return fmt.Errorf("open the supervisor's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	progress, childEnd, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("open a pipe to the supervisor: %w", err)
 	}
-	defer progress.Close()
+	defer func() { _ = progress.Close() }()
 	cmd := exec.Command(p.bin("local"), superviseCommand, "--dir="+p.dir, "--assets="+options.assets,
 		"--replicas="+strconv.Itoa(options.replicas))
 	cmd.Dir = p.root
@@ -118,7 +118,7 @@ func launch(ctx context.Context, p place, options upOptions, out io.Writer) erro
 	cmd.ExtraFiles = []*os.File{childEnd}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
-	childEnd.Close()
+	_ = childEnd.Close()
 	if err != nil {
 		return fmt.Errorf("start the supervisor: %w", err)
 	}
@@ -134,7 +134,7 @@ func launch(ctx context.Context, p place, options upOptions, out io.Writer) erro
 
 // follow prints the supervisor's progress until it says that it is ready. The pipe's end without that means that it died.
 func follow(ctx context.Context, progress *os.File, out io.Writer) error {
-	stop := context.AfterFunc(ctx, func() { progress.SetReadDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() { _ = progress.SetReadDeadline(time.Now()) })
 	defer stop()
 	lines := bufio.NewScanner(progress)
 	lines.Buffer(nil, 1<<20)
@@ -149,7 +149,7 @@ func follow(ctx context.Context, progress *os.File, out io.Writer) error {
 		case strings.HasPrefix(line, messageFailed):
 			failure = []string{strings.TrimPrefix(line, messageFailed)}
 		default:
-			fmt.Fprintln(out, line)
+			tell(out, "%s", line)
 		}
 	}
 	switch {
@@ -167,9 +167,9 @@ func stopChild(cmd *exec.Cmd) error {
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop the supervisor: %w", err)
 	}
-	timer := time.AfterFunc(downTimeout, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(downTimeout, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
-	cmd.Wait() // its exit code says nothing that its last message did not say
+	_ = cmd.Wait() // its exit code says nothing that its last message did not say
 	return nil
 }
 

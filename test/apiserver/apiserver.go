@@ -45,7 +45,7 @@ func Main(m *testing.M) int {
 	if err != nil {
 		return failed(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	controlPlane, err := start(context.Background(), dir)
 	if err != nil {
 		return failed(err)

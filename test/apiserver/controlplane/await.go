@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -58,15 +59,24 @@ func endedError(process *Process) error {
 
 // FreePorts returns distinct TCP ports of 127.0.0.1 that were free a moment ago. It holds all of them before it lets go of the
 // first, so that they differ.
-func FreePorts(count int) ([]int, error) {
-	ports := make([]int, 0, count)
+func FreePorts(count int) (ports []int, err error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, listener := range listeners {
+			err = errors.Join(err, listener.Close())
+		}
+	}()
 	for range count {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, fmt.Errorf("find a free port: %w", err)
 		}
-		defer listener.Close()
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		listeners = append(listeners, listener)
+		address, err := netip.ParseAddrPort(listener.Addr().String())
+		if err != nil {
+			return nil, fmt.Errorf("find a free port: %w", err)
+		}
+		ports = append(ports, int(address.Port()))
 	}
 	return ports, nil
 }

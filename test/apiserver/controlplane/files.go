@@ -148,7 +148,7 @@ func (f *files) etcdServes(url string) Probe {
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		body, err := io.ReadAll(io.LimitReader(response.Body, logTailBytes))
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func StartProcess(command Command) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", p.Name, err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	info, err := log.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("open the log of %s: %w", p.Name, err)
@@ -113,7 +113,7 @@ func (p *Process) LogTail(limit int64) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
 		return err.Error()
