@@ -69,7 +69,7 @@ func badInputs() map[string]badInput {
 		},
 		"MembersAreNumbers": {
 			reason: "a member is an object with a value", method: http.MethodPut, path: "/Groups/{group}", body: `{"displayName":"Bad Input","members":[7]}`,
-			status: 400, scimType: "invalidValue", detail: []string{"members"},
+			status: 400, scimType: "invalidValue", detail: []string{"member", "value"},
 		},
 		"UnknownOperation": {
 			reason: "RFC 7644 section 3.5.2: add, remove, replace", method: http.MethodPatch, path: "/Users/{user}",
@@ -81,7 +81,11 @@ func badInputs() map[string]badInput {
 		},
 		"PatchBadPath": {
 			reason: "RFC 7644 table 9: a malformed path is invalidPath", method: http.MethodPatch, path: "/Users/{user}",
-			body: patchHead + `[{"op":"replace","path":"emails[type eq","value":"x"}]}`, status: 400, scimType: "invalidPath", detail: []string{"path"},
+			body: patchHead + `[{"op":"replace","path":"name..givenName","value":"x"}]}`, status: 400, scimType: "invalidPath", detail: []string{"path"},
+		},
+		"PatchBadPathFilter": {
+			reason: "RFC 7644 table 9: a malformed filter in a path is invalidFilter", method: http.MethodPatch, path: "/Users/{user}",
+			body: patchHead + `[{"op":"replace","path":"emails[type eq","value":"x"}]}`, status: 400, scimType: "invalidFilter", detail: []string{"path"},
 		},
 		"RemoveWithoutPath": {
 			reason: "RFC 7644 section 3.5.2.2: remove without a path is noTarget", method: http.MethodPatch, path: "/Users/{user}",

@@ -13,6 +13,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
@@ -29,6 +32,7 @@ var built binaries
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	log.SetLogger(logr.Discard())
 	dir, err := os.MkdirTemp("", "scim-operator-e2e-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

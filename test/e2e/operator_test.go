@@ -31,8 +31,8 @@ const (
 	namespace   = "scim-operator-system"
 	directory   = "okta"
 	externalURL = "https://scim.example.com"
-	// patience is how long anything that must happen may take on a busy machine.
-	patience = 2 * time.Minute
+	// patience is how long anything that must happen may take on a busy machine, with the largest group.
+	patience = 5 * time.Minute
 )
 
 // operator is a running operator: two servers and a controller.
