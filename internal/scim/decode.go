@@ -44,10 +44,13 @@ func DecodeObject(r io.Reader, limits Limits) (Resource, error) {
 		out[key] = v
 		return err
 	})
+	if err == nil {
+		err = d.end()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return out, d.end()
+	return out, nil
 }
 
 // decoder reads JSON byte by byte, so that a large body is never in memory as a whole.

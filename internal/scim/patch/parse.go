@@ -3,6 +3,7 @@
 package patch
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -134,8 +135,8 @@ func (op *Op) fail(t scim.ErrorType, format string, args ...any) error {
 
 // wrap says in which operation the fault is, and keeps the rest of the error.
 func (op *Op) wrap(err error) error {
-	e, ok := err.(*scim.Error)
-	if !ok {
+	var e *scim.Error
+	if !errors.As(err, &e) {
 		return err
 	}
 	wrapped := *e
