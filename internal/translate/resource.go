@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -234,11 +233,16 @@ func (b builder) merge(s *schema.Schema, v any) {
 	}
 }
 
-// finish derives schemas: the core, then the extensions that the resource has, sorted.
+// finish derives schemas: the core, the extensions that are known, and then the others, sorted.
 func (b builder) finish(t *schema.ResourceType) scim.Resource {
 	schemas := []any{t.Core.ID}
+	for _, s := range t.Extensions {
+		if _, ok := b[s.ID]; ok {
+			schemas = append(schemas, s.ID)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(b)) {
-		if strings.Contains(name, ":") {
+		if schema.IsURN(name) && t.Extension(name) == nil {
 			schemas = append(schemas, name)
 		}
 	}
