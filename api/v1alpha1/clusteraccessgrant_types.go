@@ -26,6 +26,7 @@ const (
 	// Possible reasons for this condition to be False are:
 	//
 	// * "RoleNotFound"
+	// * "SliceNotFound"
 	// * "RoleNotAllowed"
 	// * "TargetNotFound"
 	// * "NamespaceNotFound"

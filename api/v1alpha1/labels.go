@@ -12,7 +12,7 @@ const (
 	LabelRole = GroupName + "/role"
 	// LabelGrant is the ClusterAccessGrant that a binding was derived from.
 	LabelGrant = GroupName + "/grant"
-	// LabelShard is the position, from 0, of a binding's subjects among the role's slices.
+	// LabelShard is the position, from 0, of a binding's subjects among the role's slices; it is `local` for the local members.
 	LabelShard = GroupName + "/shard"
 )
 

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,10 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -50,6 +53,16 @@ func TestAPersonComesAndGoes(t *testing.T) {
 	if diff := cmp.Diff(want, grant.Status); diff != "" {
 		t.Errorf("reason: status says what the grant came to\n%s", diff)
 	}
+	w.eventually("a change of bindings is told in an event, with numbers and without names", func() (bool, string) {
+		var all eventsv1.EventList
+		if err := w.admin.List(w.ctx, &all, client.InNamespace("default")); err != nil {
+			return false, err.Error()
+		}
+		found := slices.ContainsFunc(all.Items, func(e eventsv1.Event) bool {
+			return e.Regarding.Name == "come" && e.Reason == "BindingsChanged" && strings.Contains(e.Note, "subjects: 1 added, 0 removed")
+		})
+		return found, fmt.Sprint(len(all.Items))
+	})
 	w.delete(claimOf(v1alpha1.ClaimUserName, name, "come-1"))
 	w.eventuallyCan(name, "default", false, "a user counts only while the claim of the userName names it")
 	w.create(claimOf(v1alpha1.ClaimUserName, name, "come-1"))
@@ -269,13 +282,16 @@ func (w *world) atRest(grant string) {
 	w.eventually("the controller comes to rest", func() (bool, string) {
 		before := w.writes.of(grant)
 		r := NewReconciler(w.mgr, w.opts)
+		spoken := events.NewFakeRecorder(10)
+		r.recorder = spoken
 		for range 3 {
 			if _, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: types.NamespacedName{Name: grant}}); err != nil {
 				return false, err.Error()
 			}
 		}
 		after := w.writes.of(grant)
-		return len(before) > 0 && cmp.Equal(before, after), fmt.Sprint(after[len(before):])
+		atRest := len(before) > 0 && cmp.Equal(before, after) && len(spoken.Events) == 0
+		return atRest, fmt.Sprint(after[len(before):], len(spoken.Events))
 	})
 }
 

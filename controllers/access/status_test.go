@@ -24,18 +24,62 @@ func TestVerdict(t *testing.T) {
 		says     string
 		reason   string
 	}{
-		"enforced":    {want: "Enforced", says: "as the grant asks", reason: "nothing is amiss"},
-		"expired":     {outcome: access.Outcome{Phase: access.PhaseExpired, TargetNotFound: true}, want: "Expired", says: "2026-01-02 03:04:05 UTC", reason: "once over, nothing else matters"},
-		"not expired": {outcome: access.Outcome{Phase: access.PhaseExpired}, failures: refused, want: "ApplyFailed", says: "refused", reason: "unless what it gave cannot be removed"},
-		"not yet":     {outcome: access.Outcome{Phase: access.PhaseNotYetValid}, want: "NotYetValid", says: "before 2026-01-02", reason: "it waits for its time"},
-		"not allowed": {outcome: access.Outcome{TargetNotAllowed: true, TargetNotFound: true}, want: "RoleNotAllowed", says: "access.bindableClusterRoles", reason: "what is not allowed need not exist"},
-		"no target":   {outcome: access.Outcome{TargetNotFound: true}, want: "TargetNotFound", says: `"view"`, reason: "the thing is named"},
-		"bind":        {failures: []failure{{err: errors.New("x"), notAllowed: true}}, want: "RoleNotAllowed", says: "verb bind", reason: "the remedy is named"},
-		"incomplete":  {outcome: access.Outcome{RolesIncomplete: []string{"r"}}, want: "SliceNotFound", says: "stay as they are", reason: "nothing was lost"},
-		"no role":     {outcome: access.Outcome{RolesNotFound: roles}, want: "RoleNotFound", says: `displayName "Ops" in directory "okta", name "dev-1"`, reason: "each selector is named"},
-		"bad labels":  {outcome: access.Outcome{SelectorError: "nonsense"}, want: "NamespaceNotFound", says: "nonsense", reason: "the error is passed on"},
-		"namespace":   {outcome: access.Outcome{NamespacesNotFound: []string{"n"}}, want: "NamespaceNotFound", says: `"n"`, reason: "the namespace is named"},
-		"refused":     {outcome: access.Outcome{Refused: many}, want: "SubjectsRefused", says: "6 users left out: a (x), b (), c (), d (), e () and 1 more", reason: "a few are named, the rest counted"},
+		"enforced": {want: "Enforced", says: "as the grant asks", reason: "nothing is amiss"},
+		"expired": {
+			outcome: access.Outcome{Phase: access.PhaseExpired, TargetNotFound: true},
+			want:    "Expired", says: "2026-01-02 03:04:05 UTC",
+			reason: "once over, nothing else matters",
+		},
+		"not expired": {
+			outcome: access.Outcome{Phase: access.PhaseExpired}, failures: refused,
+			want: "ApplyFailed", says: "refused",
+			reason: "unless what it gave cannot be removed",
+		},
+		"not yet": {
+			outcome: access.Outcome{Phase: access.PhaseNotYetValid},
+			want:    "NotYetValid", says: "before 2026-01-02",
+			reason: "it waits for its time",
+		},
+		"not allowed": {
+			outcome: access.Outcome{TargetNotAllowed: true, TargetNotFound: true},
+			want:    "RoleNotAllowed", says: "access.bindableClusterRoles",
+			reason: "what is not allowed need not exist",
+		},
+		"no target": {
+			outcome: access.Outcome{TargetNotFound: true},
+			want:    "TargetNotFound", says: `"view"`,
+			reason: "the thing is named",
+		},
+		"bind": {
+			failures: []failure{{err: errors.New("x"), notAllowed: true}},
+			want:     "RoleNotAllowed", says: "verb bind",
+			reason: "the remedy is named",
+		},
+		"incomplete": {
+			outcome: access.Outcome{RolesIncomplete: []string{"r"}},
+			want:    "SliceNotFound", says: "stay as they are",
+			reason: "nothing was lost",
+		},
+		"no role": {
+			outcome: access.Outcome{RolesNotFound: roles},
+			want:    "RoleNotFound", says: `displayName "Ops" in directory "okta", name "dev-1"`,
+			reason: "each selector is named",
+		},
+		"bad labels": {
+			outcome: access.Outcome{SelectorError: "nonsense"},
+			want:    "NamespaceNotFound", says: "nonsense",
+			reason: "the error is passed on",
+		},
+		"namespace": {
+			outcome: access.Outcome{NamespacesNotFound: []string{"n"}},
+			want:    "NamespaceNotFound", says: `"n"`,
+			reason: "the namespace is named",
+		},
+		"refused": {
+			outcome: access.Outcome{Refused: many},
+			want:    "SubjectsRefused", says: "6 users left out: a (x), b (), c (), d (), e () and 1 more",
+			reason: "a few are named, the rest counted",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,10 +103,26 @@ func TestWait(t *testing.T) {
 		reason   string
 	}{
 		"for ever": {want: 0, reason: "without an end nothing happens by itself"},
-		"end":      {outcome: access.Outcome{Next: now.Add(time.Hour)}, want: time.Hour, reason: "the end is not missed"},
-		"far":      {outcome: access.Outcome{Next: now.AddDate(300, 0, 0)}, want: longestSleep, reason: "a corrected clock is noticed"},
-		"refused":  {outcome: access.Outcome{Next: now.Add(time.Hour)}, failures: []failure{{final: true}}, want: refusedRetry, reason: "a cure that we do not watch is found"},
-		"slice":    {outcome: access.Outcome{RolesIncomplete: []string{"r"}}, failures: []failure{{}}, want: missingRetry, reason: "a slice that comes back is found"},
+		"end": {
+			outcome: access.Outcome{Next: now.Add(time.Hour)},
+			want:    time.Hour,
+			reason:  "the end is not missed",
+		},
+		"far": {
+			outcome: access.Outcome{Next: now.AddDate(300, 0, 0)},
+			want:    longestSleep,
+			reason:  "a corrected clock is noticed",
+		},
+		"refused": {
+			outcome: access.Outcome{Next: now.Add(time.Hour)}, failures: []failure{{final: true}},
+			want:   refusedRetry,
+			reason: "a cure that we do not watch is found",
+		},
+		"slice": {
+			outcome: access.Outcome{RolesIncomplete: []string{"r"}}, failures: []failure{{}},
+			want:   missingRetry,
+			reason: "a slice that comes back is found",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -31,8 +31,8 @@ type effect struct {
 	priority int
 }
 
-// change gives the effect of an object's change. A created object has no old, a deleted one no new.
-type change func(ctx context.Context, old, new client.Object) effect
+// change gives the effect of an object's change. A created object has no before, a deleted one no after.
+type change func(ctx context.Context, before, after client.Object) effect
 
 // on makes a handler that passes over the initial list: when it comes, each grant has its own event, and no worker starts before
 // all caches are filled.
@@ -82,22 +82,23 @@ type watcher struct {
 	usernames *usernames
 }
 
-func (w *watcher) grant(_ context.Context, old, new client.Object) effect {
-	if new == nil {
-		return effect{grants: []string{old.GetName()}, priority: priorityRevoke}
+func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
+	if after == nil {
+		return effect{grants: []string{before.GetName()}, priority: priorityRevoke}
 	}
-	if old == nil {
-		return effect{grants: []string{new.GetName()}}
+	if before == nil {
+		return effect{grants: []string{after.GetName()}}
 	}
-	if old.GetGeneration() == new.GetGeneration() && (old.GetDeletionTimestamp() == nil) == (new.GetDeletionTimestamp() == nil) {
+	same := before.GetUID() == after.GetUID() && before.GetGeneration() == after.GetGeneration()
+	if same && (before.GetDeletionTimestamp() == nil) == (after.GetDeletionTimestamp() == nil) {
 		return effect{}
 	}
-	return effect{grants: []string{new.GetName()}, priority: priorityRevoke}
+	return effect{grants: []string{after.GetName()}, priority: priorityRevoke}
 }
 
-func (w *watcher) binding(_ context.Context, old, new client.Object) effect {
+func (w *watcher) binding(_ context.Context, before, after client.Object) effect {
 	var found effect
-	for _, object := range []client.Object{old, new} {
+	for _, object := range []client.Object{before, after} {
 		if object != nil && grantOf(object) != "" {
 			found.grants = append(found.grants, grantOf(object))
 		}
@@ -105,28 +106,28 @@ func (w *watcher) binding(_ context.Context, old, new client.Object) effect {
 	return found
 }
 
-func (w *watcher) role(ctx context.Context, oldObject, newObject client.Object) effect {
-	old, _ := oldObject.(*v1alpha1.ScimRole)
-	new, _ := newObject.(*v1alpha1.ScimRole)
-	if old != nil && new != nil && old.Generation == new.Generation && old.UID == new.UID {
+func (w *watcher) role(ctx context.Context, beforeObject, afterObject client.Object) effect {
+	before, _ := beforeObject.(*v1alpha1.ScimRole)
+	after, _ := afterObject.(*v1alpha1.ScimRole)
+	if before != nil && after != nil && before.Generation == after.Generation && before.UID == after.UID {
 		return effect{}
 	}
 	var found effect
-	for _, role := range []*v1alpha1.ScimRole{old, new} {
+	for _, role := range []*v1alpha1.ScimRole{before, after} {
 		if role != nil {
 			found.grants = append(found.grants, w.grantsOfRole(ctx, role)...)
 		}
 	}
-	if old != nil && (new == nil || loses(&old.Spec, &new.Spec)) {
+	if before != nil && (after == nil || loses(&before.Spec, &after.Spec)) {
 		found.priority = priorityRevoke
 	}
 	return found
 }
 
 // loses says whether a change of a role may take somebody's access away. A slice that is replaced may have lost a member.
-func loses(old, new *v1alpha1.ScimRoleSpec) bool {
-	return v1alpha1.Fold(old.DisplayName) != v1alpha1.Fold(new.DisplayName) || old.Directory != new.Directory ||
-		lacks(new.Members, old.Members) || lacks(new.LocalMembers, old.LocalMembers) || lacks(new.Slices, old.Slices)
+func loses(before, after *v1alpha1.ScimRoleSpec) bool {
+	return v1alpha1.Fold(before.DisplayName) != v1alpha1.Fold(after.DisplayName) || before.Directory != after.Directory ||
+		lacks(after.Members, before.Members) || lacks(after.LocalMembers, before.LocalMembers) || lacks(after.Slices, before.Slices)
 }
 
 // lacks says whether have is without some of want.
@@ -139,23 +140,23 @@ func lacks(have, want []string) bool {
 }
 
 // user passes over everything that does not change who the user is in Kubernetes, and whether: a new job title is no event here.
-func (w *watcher) user(ctx context.Context, oldObject, newObject client.Object) effect {
-	old, _ := oldObject.(*v1alpha1.ScimUser)
-	new, _ := newObject.(*v1alpha1.ScimUser)
-	if new == nil {
-		return effect{grants: append(w.grantsOfUser(ctx, old.Name), w.grantsBinding(ctx, old)...), priority: priorityRevoke}
+func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Object) effect {
+	before, _ := beforeObject.(*v1alpha1.ScimUser)
+	after, _ := afterObject.(*v1alpha1.ScimUser)
+	if after == nil {
+		return effect{grants: append(w.grantsOfUser(ctx, before.Name), w.grantsBinding(ctx, before)...), priority: priorityRevoke}
 	}
-	if old == nil {
-		return effect{grants: w.grantsOfUser(ctx, new.Name)}
+	if before == nil {
+		return effect{grants: w.grantsOfUser(ctx, after.Name)}
 	}
-	sameName := old.Spec.UserName == new.Spec.UserName && w.subject(ctx, old) == w.subject(ctx, new)
-	if sameName && old.IsActive() == new.IsActive() && old.UID == new.UID {
+	sameName := before.Spec.UserName == after.Spec.UserName && w.subject(ctx, before) == w.subject(ctx, after)
+	if sameName && before.IsActive() == after.IsActive() && before.UID == after.UID {
 		return effect{}
 	}
-	found := effect{grants: w.grantsOfUser(ctx, new.Name)}
-	if !sameName || !new.IsActive() {
+	found := effect{grants: w.grantsOfUser(ctx, after.Name)}
+	if !sameName || !after.IsActive() {
 		found.priority = priorityRevoke
-		found.grants = append(found.grants, w.grantsBinding(ctx, old)...)
+		found.grants = append(found.grants, w.grantsBinding(ctx, before)...)
 	}
 	return found
 }
@@ -197,18 +198,18 @@ func (w *watcher) subject(ctx context.Context, user *v1alpha1.ScimUser) string {
 	return name + "\n" + refusal
 }
 
-func (w *watcher) claim(ctx context.Context, oldObject, newObject client.Object) effect {
-	old, _ := oldObject.(*v1alpha1.ScimClaim)
-	new, _ := newObject.(*v1alpha1.ScimClaim)
-	if old != nil && new != nil && old.Spec.Owner == new.Spec.Owner {
+func (w *watcher) claim(ctx context.Context, beforeObject, afterObject client.Object) effect {
+	before, _ := beforeObject.(*v1alpha1.ScimClaim)
+	after, _ := afterObject.(*v1alpha1.ScimClaim)
+	if before != nil && after != nil && before.Spec.Owner == after.Spec.Owner {
 		return effect{}
 	}
 	var found effect
-	if old != nil {
-		found = effect{grants: w.grantsOfClaim(ctx, old), priority: priorityRevoke}
+	if before != nil {
+		found = effect{grants: w.grantsOfClaim(ctx, before), priority: priorityRevoke}
 	}
-	if new != nil {
-		found.grants = append(found.grants, w.grantsOfClaim(ctx, new)...)
+	if after != nil {
+		found.grants = append(found.grants, w.grantsOfClaim(ctx, after)...)
 	}
 	return found
 }
@@ -223,29 +224,29 @@ func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) 
 
 // directory concerns every grant when the names of its users change; who is a member of what is not worth looking up for so rare an
 // event.
-func (w *watcher) directory(ctx context.Context, oldObject, newObject client.Object) effect {
-	old, _ := oldObject.(*v1alpha1.ScimDirectory)
-	new, _ := newObject.(*v1alpha1.ScimDirectory)
-	if old != nil && new != nil && old.Spec.Identity.Username == new.Spec.Identity.Username {
+func (w *watcher) directory(ctx context.Context, beforeObject, afterObject client.Object) effect {
+	before, _ := beforeObject.(*v1alpha1.ScimDirectory)
+	after, _ := afterObject.(*v1alpha1.ScimDirectory)
+	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username {
 		return effect{}
 	}
 	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),
 		w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeNamespaces))...)}
 }
 
-func (w *watcher) clusterRole(ctx context.Context, old, new client.Object) effect {
-	if old != nil && new != nil {
+func (w *watcher) clusterRole(ctx context.Context, before, after client.Object) effect {
+	if before != nil && after != nil {
 		return effect{}
 	}
-	if new == nil {
-		return effect{grants: w.grantsBy(ctx, indexGrantTarget, old.GetName()), priority: priorityRevoke}
+	if after == nil {
+		return effect{grants: w.grantsBy(ctx, indexGrantTarget, before.GetName()), priority: priorityRevoke}
 	}
-	return effect{grants: w.grantsBy(ctx, indexGrantTarget, new.GetName())}
+	return effect{grants: w.grantsBy(ctx, indexGrantTarget, after.GetName())}
 }
 
-func (w *watcher) namespace(ctx context.Context, old, new client.Object) effect {
-	if old != nil && new != nil && apiequality.Semantic.DeepEqual(old.GetLabels(), new.GetLabels()) &&
-		(old.GetDeletionTimestamp() == nil) == (new.GetDeletionTimestamp() == nil) {
+func (w *watcher) namespace(ctx context.Context, before, after client.Object) effect {
+	if before != nil && after != nil && apiequality.Semantic.DeepEqual(before.GetLabels(), after.GetLabels()) &&
+		(before.GetDeletionTimestamp() == nil) == (after.GetDeletionTimestamp() == nil) {
 		return effect{}
 	}
 	var grants v1alpha1.ClusterAccessGrantList
@@ -256,11 +257,11 @@ func (w *watcher) namespace(ctx context.Context, old, new client.Object) effect 
 	}
 	found := effect{}
 	for i := range grants.Items {
-		before, after := selects(&grants.Items[i], old), selects(&grants.Items[i], new)
-		if before != after {
+		was, is := selects(&grants.Items[i], before), selects(&grants.Items[i], after)
+		if was != is {
 			found.grants = append(found.grants, grants.Items[i].Name)
 		}
-		if before && !after {
+		if was && !is {
 			found.priority = priorityRevoke
 		}
 	}

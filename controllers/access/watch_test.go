@@ -64,6 +64,7 @@ func TestWhatAnEventMeans(t *testing.T) {
 	}
 	same := user(func(*v1alpha1.ScimUser) {})
 	off := user(func(u *v1alpha1.ScimUser) { u.Spec.Active = new(false) })
+	renamed := user(func(u *v1alpha1.ScimUser) { u.Spec.UserName = "x" })
 	members := func(generation int64, ids ...string) *v1alpha1.ScimRole {
 		r := role.DeepCopy()
 		r.Generation, r.Spec.Members = generation, ids
@@ -78,17 +79,17 @@ func TestWhatAnEventMeans(t *testing.T) {
 		return g
 	}
 	tests := map[string]struct {
-		of       change
-		old, new client.Object
-		want     effect
-		reason   string
+		of            change
+		before, after client.Object
+		want          effect
+		reason        string
 	}{
 		"suspended":   {watcher.user, same, off, effect{grants, priorityRevoke}, "a suspension is urgent"},
 		"back":        {watcher.user, off, same, effect{grants, 0}, "a return is not"},
 		"user gone":   {watcher.user, same, nil, effect{grants, priorityRevoke}, "a deletion is urgent"},
 		"user new":    {watcher.user, nil, same, effect{grants, 0}, "a new user may be a member already"},
 		"title":       {watcher.user, same, user(func(u *v1alpha1.ScimUser) { u.Spec.Title = "Boss" }), effect{}, "a title changes no name"},
-		"renamed":     {watcher.user, same, user(func(u *v1alpha1.ScimUser) { u.Spec.UserName = "x" }), effect{grants, priorityRevoke}, "the old name must go"},
+		"renamed":     {watcher.user, same, renamed, effect{grants, priorityRevoke}, "the old name must go"},
 		"member out":  {watcher.role, members(1, "event-1", "b"), members(2, "b"), effect{grants, priorityRevoke}, "who leaves a role loses"},
 		"member in":   {watcher.role, members(1, "event-1"), members(2, "event-1", "b"), effect{grants, 0}, "who joins gains"},
 		"role status": {watcher.role, members(1, "event-1"), members(1, "event-1"), effect{}, "status of a role changes no access"},
@@ -100,7 +101,7 @@ func TestWhatAnEventMeans(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := recordEffect(t, test.of, test.old, test.new)
+			got := recordEffect(t, test.of, test.before, test.after)
 			if diff := cmp.Diff(fmt.Sprint(test.want), fmt.Sprint(got)); diff != "" {
 				t.Errorf("reason: %s\n%s", test.reason, diff)
 			}
@@ -109,11 +110,11 @@ func TestWhatAnEventMeans(t *testing.T) {
 }
 
 // recordEffect is the effect as it reaches the queue: each grant once.
-func recordEffect(t *testing.T, of change, old, new client.Object) effect {
+func recordEffect(t *testing.T, of change, before, after client.Object) effect {
 	t.Helper()
 	q := priorityqueue.New[reconcile.Request]("effect")
 	defer q.ShutDown()
-	enqueue(q, of(t.Context(), old, new))
+	enqueue(q, of(t.Context(), before, after))
 	q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Name: "the end"}})
 	var found effect
 	for {

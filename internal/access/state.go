@@ -62,7 +62,8 @@ type Shard struct {
 
 // User is one identity as the planner sees it.
 type User struct {
-	// Name is the user name in Kubernetes. It is not trusted: SubjectName decides whether it may be bound.
+	// Name is the user name in Kubernetes. It is not trusted: SubjectName decides whether it may be bound. An expression may give two
+	// users the same name; it stays a subject while one of them is active, because to Kubernetes they are the same person.
 	Name string `json:"name,omitempty"`
 	// Refusal says why there is no Name, for example because the directory's expression failed. It is empty when there is one.
 	Refusal string `json:"refusal,omitempty"`
