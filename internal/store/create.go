@@ -21,27 +21,42 @@ type creation struct {
 // createBearer is the create of the design note, for users and roles alike: look whether the name is free, create the object,
 // take the claim, which is the commit, and read the object back. On success obj is as it was read back.
 func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation) error {
+	if !s.synced() {
+		// Taking a free name looks into the cache for its bearers; refusing here leaves nothing behind.
+		return tryAgain(textNotSynced, nil)
+	}
 	want := seizure{kind: kindOf(obj), value: valueOf(obj), fence: c.fence, write: c.claim}
 	if err := s.refuseTaken(ctx, want); err != nil {
 		return err
 	}
 	ctx, cancel := committed(ctx)
 	defer cancel()
-	if err := s.createNamed(ctx, obj, c.object); err != nil {
+	mark := "1"
+	if c.fill != nil {
+		mark = markFilling
+	}
+	if err := s.createNamed(ctx, obj, c.object, mark); err != nil {
 		return err
 	}
 	want.self = obj.GetName()
-	err := error(nil)
-	if c.fill != nil {
-		err = c.fill(ctx, obj)
-	}
-	if err == nil {
-		err = s.seize(ctx, want)
-	}
-	if err != nil {
+	if err := s.fillAndSeize(ctx, obj, c, want); err != nil {
 		return s.undo(ctx, obj, c, err)
 	}
 	return s.readBack(ctx, obj)
+}
+
+func (s *Store) fillAndSeize(ctx context.Context, obj client.Object, c creation, want seizure) error {
+	if c.fill != nil {
+		err := c.fill(ctx, obj)
+		if isNotFound(err) {
+			// Repair took the object for the rest of a create. The client has never seen its id, so this is no 404.
+			return tryAgain(textContention, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.seize(ctx, want)
 }
 
 // refuseTaken is step 1: it spares a create that cannot succeed its writes. Nothing rests on it.
@@ -57,8 +72,8 @@ func (s *Store) refuseTaken(ctx context.Context, want seizure) error {
 }
 
 // createNamed creates obj under a random name of its own, marked as not known to count.
-func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpoint.Point) error {
-	obj.SetAnnotations(map[string]string{AnnotationUncommitted: "1"})
+func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpoint.Point, mark string) error {
+	obj.SetAnnotations(map[string]string{AnnotationUncommitted: mark})
 	for range maxAttempts {
 		name, err := newName(s.rand, valueOf(obj))
 		if err != nil {

@@ -78,9 +78,9 @@ func bearersOf(ctx context.Context, cache client.Reader, k kind, claimName strin
 	return oldestAlive(found), nil
 }
 
-// oldestAlive drops what is being deleted, and orders the rest by seniority.
+// oldestAlive drops what is being deleted and what is not yet whole, and orders the rest by seniority.
 func oldestAlive(found []client.Object) []client.Object {
-	found = slices.DeleteFunc(found, func(o client.Object) bool { return !alive(o) })
+	found = slices.DeleteFunc(found, func(o client.Object) bool { return !alive(o) || filling(o) })
 	slices.SortFunc(found, func(a, b client.Object) int {
 		return cmp.Or(seniority(a, b), strings.Compare(a.GetName(), b.GetName()))
 	})

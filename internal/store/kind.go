@@ -112,6 +112,15 @@ func sortByName[T client.Object](list []T) {
 	slices.SortFunc(list, func(a, b T) int { return strings.Compare(a.GetName(), b.GetName()) })
 }
 
+// markFilling is the value of AnnotationUncommitted on a role that was created empty and has yet to be given its slices. It must not
+// come to count: it is a part of what was pushed.
+const markFilling = "filling"
+
+// filling says whether obj is such a role.
+func filling(obj client.Object) bool {
+	return obj.GetAnnotations()[AnnotationUncommitted] == markFilling && obj.GetGeneration() == 1
+}
+
 // untouched says whether obj is, as far as it can tell itself, exactly as the create left it.
 func untouched(obj client.Object) bool {
 	mark := obj.GetAnnotations()[AnnotationUncommitted]

@@ -14,9 +14,11 @@ import (
 // The ages below keep repair out of the way of operations that are under way. No safety rests on them: every step of repair is a
 // compare-and-swap, and every operation survives every step of repair.
 const (
-	// SettleTime is how old an object that the server made must be before repair completes its create, how old a claim must be
-	// before repair takes it for the rest of a rename, and how old a slice before repair takes it for garbage.
+	// SettleTime is how old an object that the server made must be before repair completes its create, and how old a claim
+	// must be before repair takes it for the rest of a rename.
 	SettleTime = 5 * time.Second
+	// SliceSettleTime is how old a slice must be before repair takes it for garbage: a large push writes many before its commit.
+	SliceSettleTime = time.Minute
 	// ResidueAge is how old the rest of a create that lost its name must be before repair deletes it.
 	ResidueAge = 10 * time.Minute
 )
@@ -71,6 +73,9 @@ func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration,
 	if wait := s.Settling(obj); wait > 0 {
 		return wait, nil
 	}
+	if filling(obj) {
+		return 0, s.discard(ctx, obj)
+	}
 	if err := s.fence(ctx, failpoint.RepairFence, obj, AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
 		return 0, err
 	}
@@ -93,23 +98,28 @@ func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, er
 	if wait := s.youngerThan(obj, ResidueAge); wait > 0 {
 		return wait, nil
 	}
+	return 0, s.discard(ctx, obj)
+}
+
+// discard deletes the rest of a create: the mark first, then another look at the claim, then the object as it was marked.
+func (s *Store) discard(ctx context.Context, obj client.Object) error {
 	if err := s.condemn(ctx, obj); err != nil {
-		return 0, err
+		return err
 	}
 	e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(obj), obj.GetName())
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if e.holding != holdingTaken {
+	if e.holding == holdingOwn || e.holding != holdingTaken && !filling(obj) {
 		// The create has taken the claim after all, or the name has become free. Its read-back may have seen the mark and
 		// refused to acknowledge; that is a 429, after which the client looks again.
-		return 0, s.acquit(ctx, obj)
+		return s.acquit(ctx, obj)
 	}
 	if err := s.remove(ctx, failpoint.RepairResidue, obj); err != nil && !isGone(err) {
-		return 0, fmt.Errorf("delete the rest of a create %s: %w", obj.GetName(), err)
+		return fmt.Errorf("delete the rest of a create %s: %w", obj.GetName(), err)
 	}
 	s.log.Info("deleted the rest of a create that never counted", "name", obj.GetName())
-	return 0, nil
+	return nil
 }
 
 // Residue says whether obj, whose name is known to be another's, can only be the rest of a create. All of these must agree: the SCIM
@@ -117,7 +127,7 @@ func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, er
 // counted loses its claim only to people, never to the protocol, and a create gives a free name to the bearer that the cache
 // knows before it takes it for itself, so that no other object comes to hold it.
 func Residue(obj client.Object) bool {
-	return directoryOf(obj) != "" && untouched(obj) && !hasCounted(obj)
+	return directoryOf(obj) != "" && (untouched(obj) || filling(obj)) && !hasCounted(obj)
 }
 
 // hasCounted says whether status shows that obj has counted.
@@ -246,7 +256,12 @@ func (s *Store) youngerThan(obj client.Object, age time.Duration) time.Duration 
 // way; not positive when there is no such reason to wait. People's own objects need not wait.
 func (s *Store) Settling(obj client.Object) time.Duration {
 	switch obj.(type) {
+	case *v1alpha1.ScimRoleSlice:
+		return s.youngerThan(obj, SliceSettleTime)
 	case *v1alpha1.ScimUser, *v1alpha1.ScimRole:
+		if filling(obj) {
+			return s.youngerThan(obj, ResidueAge)
+		}
 		if !untouched(obj) {
 			return 0
 		}

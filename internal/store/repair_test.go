@@ -135,6 +135,35 @@ func TestRepairDeletesOnlyWhatNeverCounted(t *testing.T) {
 	same(t, winner.Name, found.Name, "the one that counts is as it was")
 }
 
+// TestRepairOfAHalfWrittenRole: a large role that was killed before its members were in must not come to count without them.
+func TestRepairOfAHalfWrittenRole(t *testing.T) {
+	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
+	r.stopAt("update", &v1alpha1.ScimRole{}, 1)
+	_, err := r.CreateRole(ctx, dir, roleSpec("half"), ops(add(ids(1500)...)))
+	wantStatus(t, err, http.StatusTooManyRequests)
+	r.writes.before.Store(nil)
+	list := &v1alpha1.ScimRoleList{}
+	must(t, r.client.List(ctx, list, client.MatchingFields{"spec.directory": dir}))
+	same(t, 1, len(list.Items), "the kill left a role behind")
+	half := &list.Items[0]
+	r.clock.SetTime(half.CreationTimestamp.Time)
+	same(t, store.ResidueAge, repaired(t, r.RepairRole, half.Name), "repair does not roll it forward")
+	whole, err := r.CreateRole(ctx, dir, roleSpec("half"), ops(add(ids(1500)...)))
+	must(t, err)
+	r.clock.SetTime(half.CreationTimestamp.Add(store.ResidueAge))
+	repaired(t, r.RepairRole, half.Name)
+	if exists(t, r.client, half.Name, half) {
+		t.Fatal("half a role stays")
+	}
+	for _, name := range slicesOf(t, r.client, half.Name) {
+		repaired(t, r.RepairSlice, name)
+	}
+	same(t, 0, len(slicesOf(t, r.client, half.Name)), "its slices go with it")
+	found, err := r.RoleByDisplayName(ctx, dir, "half")
+	must(t, err)
+	same(t, whole.Name, found.Name, "the next push has made the whole")
+}
+
 func TestRepairTakesTheMarkOff(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
 	made, err := r.CreateUser(ctx, dir, userSpec("condemned"))
@@ -258,8 +287,8 @@ func TestRepairOfSlices(t *testing.T) {
 	}
 	unnamed := garbage("garbage-unnamed", role.Name)
 	r.clock.SetTime(unnamed.CreationTimestamp.Time)
-	same(t, store.SettleTime, repaired(t, r.RepairSlice, unnamed.Name), "a slice of a change under way is left alone")
-	r.clock.SetTime(unnamed.CreationTimestamp.Add(store.SettleTime))
+	same(t, store.SliceSettleTime, repaired(t, r.RepairSlice, unnamed.Name), "a slice of a change under way is left alone")
+	r.clock.SetTime(unnamed.CreationTimestamp.Add(store.SliceSettleTime))
 	repaired(t, r.RepairSlice, unnamed.Name)
 	if exists(t, r.client, unnamed.Name, unnamed) {
 		t.Fatal("a slice that its role does not name stays")

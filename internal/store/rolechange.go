@@ -119,7 +119,7 @@ func (s *Store) commitRole(ctx context.Context, role, next *v1alpha1.ScimRole, m
 	switch {
 	case !c.creating():
 		s.stamp(next)
-	case untouched(role):
+	case filling(role):
 		next.Annotations[AnnotationUncommitted] = strconv.FormatInt(role.Generation+1, 10)
 	}
 	if err := s.update(ctx, c.points.role, next); err != nil {

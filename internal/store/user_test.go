@@ -291,3 +291,27 @@ func TestRenameRaces(t *testing.T) {
 	must(t, replicas[0].client.List(ctx, left, client.MatchingFields{"spec.directory": dir}))
 	same(t, n, len(left.Items), "nobody is lost")
 }
+
+func TestNothingPartialBeforeTheCacheIsSynced(t *testing.T) {
+	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
+	made, err := r.CreateUser(ctx, dir, userSpec("unsynced"))
+	must(t, err)
+	r.writes.take()
+	fresh, err := store.New(store.Config{Client: r.client, Cache: r.cache, Synced: func() bool { return false }})
+	must(t, err)
+	for name, read := range map[string]func() error{
+		"users":    func() error { _, err := fresh.Users(ctx, dir); return err },
+		"roles":    func() error { _, err := fresh.Roles(ctx, dir); return err },
+		"roles of": func() error { _, err := fresh.RolesOf(ctx, dir, made.Name); return err },
+		"create":   func() error { _, err := fresh.CreateUser(ctx, dir, userSpec("unsynced-two")); return err },
+	} {
+		var e *scim.Error
+		if err := read(); !errors.As(err, &e) || e.Status != http.StatusTooManyRequests || e.RetryAfter <= 0 {
+			t.Errorf("%s before the cache is synced: %v, want 429 with Retry-After", name, err)
+		}
+	}
+	same(t, map[string]int{}, r.writes.take(), "what is refused leaves nothing behind")
+	found, err := fresh.UserByUserName(ctx, dir, "unsynced")
+	must(t, err)
+	same(t, made.Name, found.Name, "live reads need no cache")
+}
