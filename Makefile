@@ -11,7 +11,7 @@ ARGS ?= ./...
 IMAGE ?= scim-operator:latest
 
 # What `make generate` writes.
-GENERATED := api/v1alpha1 config/crd/bases
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases
 
 ##@ General
 
