@@ -270,11 +270,12 @@ func repeat(t *testing.T) int {
 	return n
 }
 
-// eventually polls until check returns nil, and fails with its last error when that takes too long.
+// eventually polls until check returns nil, and fails with its last error when that takes too long. It can be used in a cleanup, when
+// the test's own context has ended.
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(context.WithoutCancel(t.Context()), 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		last = check(ctx)
 		return last == nil, nil
 	})
