@@ -205,7 +205,7 @@ func TestTrouble(t *testing.T) {
 		retryAfter string
 	}{
 		"panic":    {"a panic is a 500 in JSON, and its value stays inside", func(context.Context) error { panic(canary) }, 500, ""},
-		"runtime":  {"a fault of the program is a panic too", func(context.Context) error { var m map[string]int; m["x"] = 1; return nil }, 500, ""},
+		"runtime":  {"a fault of the program is a panic too", func(context.Context) error { return make([]error, 1)[strings.Count(canary, "a")] }, 500, ""},
 		"deadline": {"a request that takes too long can be sent again", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 429, "5"},
 		"canceled": {"an operation that was cut off can be sent again", func(context.Context) error { return context.Canceled }, 429, "5"},
 		"unknown":  {"an error that nobody foresaw is a 500, and its text stays inside", func(context.Context) error { return errors.New("unforeseen") }, 500, ""},
