@@ -55,7 +55,7 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, apply 
 
 .PHONY: test
 test: ## Run all tests, against a real API server; installs or builds what they need.
-	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; go test $(ARGS)
+	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout=25m $(ARGS)
 
 .PHONY: verify
 verify: ## Check that generated files and modules are fresh, and lint.
@@ -69,7 +69,7 @@ bench: ## Run the benchmarks, each beside what it is to be compared with.
 .PHONY: scale
 scale: ## Run the test with a group of 20,000 members.
 	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; \
-		go test -count=1 -timeout=30m -tags=scale -run Scale -v ./test/e2e/...
+		SCALE=1 go test -count=1 -timeout=30m -run TestLargeGroup -v ./test/e2e/
 
 .PHONY: clean
 clean: down ## Stop what runs and remove what was built here.
