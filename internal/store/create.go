@@ -13,7 +13,7 @@ import (
 
 // creation names the writes of a create.
 type creation struct {
-	object, fence, claim, undo failpoint.Point
+	object, fence, claim, condemn, undo failpoint.Point
 	// fill writes what belongs to the object before it can count, such as the slices of a large role; nil when there is nothing.
 	fill func(ctx context.Context, obj client.Object) error
 }
@@ -91,9 +91,9 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 	return tryAgain(textBusy, nil)
 }
 
-// undo deletes what a failed create left behind, when it is certain that the create has failed. Somebody may have given the claim
-// to the object in the meantime, even though this create lost it before: then the create has succeeded. When the outcome is
-// unknown, the object stays for repair.
+// undo deletes what a failed create left behind, when it is certain that the create has failed. Somebody may be rolling the object
+// forward meanwhile, so it is marked condemned first, and the claim read again: from the mark on, no search finds the object. When the
+// name turns out not to be taken after all, or the outcome is unknown, the object stays for repair.
 func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause error) error {
 	if !isTaken(cause) && !isRefusal(cause) {
 		return cause
@@ -103,20 +103,21 @@ func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause e
 			break
 		}
 		own := kindOf(obj).object()
-		if err := s.get(ctx, obj.GetName(), own); err != nil {
-			if isGone(err) {
-				return cause
-			}
-			continue
+		err := s.get(ctx, obj.GetName(), own)
+		if err == nil {
+			err = s.condemn(ctx, c.condemn, own)
 		}
-		e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(own), own.GetName())
-		if err != nil {
-			continue
+		var e evaluation
+		if err == nil {
+			e, err = s.evaluate(ctx, kindOf(own), ClaimNameOf(own), own.GetName())
 		}
-		if e.holding == holdingOwn && isTaken(cause) {
-			return s.readBack(ctx, obj)
+		if err == nil && (e.holding == holdingOwn || e.holding != holdingTaken && isTaken(cause)) {
+			return tryAgain(textContention, cause)
 		}
-		if err := s.remove(ctx, c.undo, own); err == nil || isGone(err) {
+		if err == nil {
+			err = s.remove(ctx, c.undo, own)
+		}
+		if err == nil || isGone(err) {
 			return cause
 		}
 	}
@@ -130,7 +131,7 @@ func (s *Store) readBack(ctx context.Context, obj client.Object) error {
 	if err := s.get(ctx, name, obj); err != nil {
 		return tryAgain(textContention, fmt.Errorf("read %s back: %w", name, err))
 	}
-	if !alive(obj) || obj.GetAnnotations()[v1alpha1.AnnotationCondemned] != "" {
+	if !alive(obj) || condemned(obj) {
 		return tryAgain(textContention, fmt.Errorf("%s was condemned while it was created", name))
 	}
 	return nil

@@ -90,6 +90,11 @@ func Counts(obj client.Object, claim *v1alpha1.ScimClaim) bool {
 // alive is the design note's word: the object exists and is not being deleted.
 func alive(obj client.Object) bool { return obj.GetDeletionTimestamp() == nil }
 
+// condemned says whether obj is about to be deleted because it never came to count, or is yet to be acquitted.
+func condemned(obj client.Object) bool {
+	return obj.GetAnnotations()[v1alpha1.AnnotationCondemned] != ""
+}
+
 // belongs says whether obj is one of the directory's. No directory owns local objects, whatever it is called.
 func belongs(obj client.Object, directory string) bool {
 	return directory != "" && directoryOf(obj) == directory

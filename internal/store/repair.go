@@ -103,7 +103,7 @@ func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, er
 
 // discard deletes the rest of a create: the mark first, then another look at the claim, then the object as it was marked.
 func (s *Store) discard(ctx context.Context, obj client.Object) error {
-	if err := s.condemn(ctx, obj); err != nil {
+	if err := s.condemn(ctx, failpoint.RepairCondemn, obj); err != nil {
 		return err
 	}
 	e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(obj), obj.GetName())
@@ -145,9 +145,9 @@ func hasCounted(obj client.Object) bool {
 	return false
 }
 
-// condemn marks obj, which repair is about to delete, so that a create which is still under way does not acknowledge it.
-func (s *Store) condemn(ctx context.Context, obj client.Object) error {
-	if obj.GetAnnotations()[v1alpha1.AnnotationCondemned] != "" {
+// condemn marks obj, which is about to be deleted because it never came to count, so that a create which is still under way does not acknowledge it.
+func (s *Store) condemn(ctx context.Context, point failpoint.Point, obj client.Object) error {
+	if condemned(obj) {
 		return nil
 	}
 	base := obj.DeepCopyObject().(client.Object)
@@ -156,7 +156,7 @@ func (s *Store) condemn(ctx context.Context, obj client.Object) error {
 		annotations[key] = value
 	}
 	obj.SetAnnotations(annotations)
-	if err := s.annotate(ctx, failpoint.RepairCondemn, obj, base); err != nil {
+	if err := s.annotate(ctx, point, obj, base); err != nil {
 		return fmt.Errorf("condemn %s: %w", obj.GetName(), err)
 	}
 	return nil

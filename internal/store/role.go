@@ -144,7 +144,7 @@ func (s *Store) CreateRole(ctx context.Context, directory string, spec *v1alpha1
 	role := newRole(directory, spec)
 	create := creation{
 		object: failpoint.CreateRoleRole, fence: failpoint.CreateRoleFence,
-		claim: failpoint.CreateRoleClaim, undo: failpoint.CreateRoleUndo,
+		claim: failpoint.CreateRoleClaim, condemn: failpoint.CreateRoleCondemn, undo: failpoint.CreateRoleUndo,
 	}
 	l := layout{inline: true}.apply(members)
 	if l.inline {

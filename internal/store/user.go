@@ -57,6 +57,9 @@ func (s *Store) byName(ctx context.Context, k kind, directory, value string) (cl
 	if e.holding != holdingTaken || !belongs(e.owner, directory) {
 		return nil, scim.NotFound(k.resource, value)
 	}
+	if condemned(e.owner) {
+		return nil, tryAgain(textContention, fmt.Errorf("%s is condemned", e.owner.GetName()))
+	}
 	return e.owner, nil
 }
 
@@ -86,7 +89,19 @@ func (s *Store) countsLive(ctx context.Context, directory string, obj client.Obj
 	if !belongs(obj, directory) {
 		return false, nil
 	}
-	return counts(ctx, s.client, obj)
+	ok, err := counts(ctx, s.client, obj)
+	if !ok || err != nil {
+		return false, err
+	}
+	// The list was read before the claim, and the mark and the name must be read after it.
+	now := kindOf(obj).object()
+	if err := s.get(ctx, obj.GetName(), now); err != nil {
+		return false, ignoreGone(err)
+	}
+	if condemned(now) {
+		return false, tryAgain(textContention, fmt.Errorf("%s is condemned", now.GetName()))
+	}
+	return alive(now) && ClaimNameOf(now) == ClaimNameOf(obj), nil
 }
 
 // CreateUser creates a user of the directory.
@@ -94,7 +109,7 @@ func (s *Store) CreateUser(ctx context.Context, directory string, spec *v1alpha1
 	user := newUser(directory, spec)
 	err := s.createBearer(ctx, user, creation{
 		object: failpoint.CreateUserUser, fence: failpoint.CreateUserFence,
-		claim: failpoint.CreateUserClaim, undo: failpoint.CreateUserUndo,
+		claim: failpoint.CreateUserClaim, condemn: failpoint.CreateUserCondemn, undo: failpoint.CreateUserUndo,
 	})
 	if err != nil {
 		return nil, toSCIM(err)

@@ -23,7 +23,9 @@ const (
 	CreateUserUser  Point = "create-user.user"
 	CreateUserFence Point = "create-user.fence"
 	CreateUserClaim Point = "create-user.claim"
-	CreateUserUndo  Point = "create-user.undo"
+	// CreateUserCondemn marks the user of a create that lost, before CreateUserUndo deletes it.
+	CreateUserCondemn Point = "create-user.condemn"
+	CreateUserUndo    Point = "create-user.undo"
 
 	UpdateUserFence Point = "update-user.fence"
 	UpdateUserClaim Point = "update-user.claim"
@@ -37,6 +39,7 @@ const (
 	CreateRoleMembers Point = "create-role.members"
 	CreateRoleFence   Point = "create-role.fence"
 	CreateRoleClaim   Point = "create-role.claim"
+	CreateRoleCondemn Point = "create-role.condemn"
 	CreateRoleUndo    Point = "create-role.undo"
 
 	UpdateRoleFence    Point = "update-role.fence"
@@ -60,10 +63,11 @@ const (
 // Names returns the names of all failpoints, in the order of the operations and of their writes.
 func Names() []Point {
 	return []Point{
-		CreateUserUser, CreateUserFence, CreateUserClaim, CreateUserUndo,
+		CreateUserUser, CreateUserFence, CreateUserClaim, CreateUserCondemn, CreateUserUndo,
 		UpdateUserFence, UpdateUserClaim, UpdateUserUser,
 		DeleteUserUser, DeleteUserClaim,
-		CreateRoleRole, CreateRoleSlice, CreateRoleMembers, CreateRoleFence, CreateRoleClaim, CreateRoleUndo,
+		CreateRoleRole, CreateRoleSlice, CreateRoleMembers, CreateRoleFence, CreateRoleClaim,
+		CreateRoleCondemn, CreateRoleUndo,
 		UpdateRoleFence, UpdateRoleClaim, UpdateRoleSlice, UpdateRoleRole, UpdateRoleOldSlice,
 		DeleteRoleRole, DeleteRoleClaim, DeleteRoleSlice,
 		RepairFence, RepairClaim, RepairCondemn, RepairUncondemn, RepairResidue, RepairSlice,
