@@ -182,7 +182,8 @@ func (s *Store) fence(ctx context.Context, point failpoint.Point, obj client.Obj
 // giveToBearer looks, before a free name is taken, for an object in the cache that bears it already and has no claim, and rolls
 // that forward, which makes the name taken. Without this, deleting claims by accident, or restoring a backup without them, would
 // let the next push of a name take it from the person who bears it, before repair has come by. It also means that of several
-// objects with one name the same one is preferred everywhere.
+// objects with one name the same one is preferred everywhere. What looks like the rest of a create that was just cut off is passed
+// over: the identity provider sends that create again, and an answer of 409 to it would be an error for good.
 func (s *Store) giveToBearer(ctx context.Context, want seizure) error {
 	if !s.synced() {
 		return tryAgain(textNotSynced, nil)
@@ -192,6 +193,9 @@ func (s *Store) giveToBearer(ctx context.Context, want seizure) error {
 		return fmt.Errorf("look for who bears the name: %w", err)
 	}
 	for _, bearer := range rivals(bearers, want.self) {
+		if Residue(bearer) && s.youngerThan(bearer, YieldTime) > 0 {
+			continue
+		}
 		other := want
 		other.self = bearer.GetName()
 		given, err := s.rollForward(ctx, other)

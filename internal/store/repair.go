@@ -19,6 +19,10 @@ const (
 	SettleTime = 5 * time.Second
 	// SliceSettleTime is how old a slice must be before repair takes it for garbage: a large push writes many before its commit.
 	SliceSettleTime = time.Minute
+	// YieldTime is how long what looks like the rest of a create yields its name to the next create of that name. An identity
+	// provider repeats a create within seconds; a user that lost its claim by accident is given it back by repair within
+	// SettleTime, and is a minute old by the time that a claim can have been lost.
+	YieldTime = time.Minute
 	// ResidueAge is how old the rest of a create that lost its name must be before repair deletes it.
 	ResidueAge = 10 * time.Minute
 )

@@ -235,6 +235,25 @@ func TestRepairOfClaims(t *testing.T) {
 	repaired(t, r.RepairClaim, "username-no-such-claim")
 }
 
+// TestRepeatedCreate is what an identity provider does when a server dies half way through a create: it looks, finds nobody, and
+// creates again. That must succeed, whatever the dead server left behind.
+func TestRepeatedCreate(t *testing.T) {
+	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
+	rest := leftover(t, r, dir, "repeated-create-rest", "repeated")
+	r.seen(t, rest.Name, &v1alpha1.ScimUser{}, func() bool { return true })
+	_, err := r.UserByUserName(ctx, dir, "repeated")
+	wantStatus(t, err, http.StatusNotFound)
+	made, err := r.CreateUser(ctx, dir, userSpec("repeated"))
+	must(t, err)
+	found, err := r.UserByUserName(ctx, dir, "repeated")
+	must(t, err)
+	same(t, made.Name, found.Name, "the second create counts")
+	r.clock.SetTime(time.Now().Add(store.ResidueAge + time.Minute))
+	repaired(t, r.RepairUser, rest.Name)
+	_, err = r.User(ctx, dir, rest.Name)
+	wantStatus(t, err, http.StatusNotFound)
+}
+
 // TestAllClaimsDeleted is the promise of roll forward: nobody is lost, and nobody's name can be taken in the meantime.
 func TestAllClaimsDeleted(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
@@ -251,6 +270,7 @@ func TestAllClaimsDeleted(t *testing.T) {
 	must(t, r.client.DeleteAllOf(ctx, &v1alpha1.ScimClaim{}))
 	_, err = r.UserByUserName(ctx, dir, "wiped-0")
 	wantStatus(t, err, http.StatusNotFound)
+	r.clock.SetTime(time.Now().Add(store.YieldTime + time.Second))
 	_, err = r.CreateUser(ctx, dir, userSpec("WIPED-0"))
 	wantStatus(t, err, http.StatusConflict)
 	found, err := r.UserByUserName(ctx, dir, "wiped-0")
