@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -20,7 +20,7 @@ type reader struct {
 
 // get reads an object by name, without copying it: what it gives must not be changed. It says false when there is no such object.
 func (r *reader) get(ctx context.Context, name string, object client.Object, lookLive bool) (bool, error) {
-	if name == "" || len(path.IsValidPathSegmentName(name)) > 0 {
+	if name == "" || len(content.IsPathSegmentName(name)) > 0 {
 		return false, nil // Member ids and selectors are free text; one that cannot be a name is the name of nothing.
 	}
 	key := client.ObjectKey{Name: name}

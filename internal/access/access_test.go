@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestSubjectName(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := SubjectName(test.name); got != test.want {
+			if got := SubjectName(test.name); !errors.Is(got, test.want) {
 				t.Errorf("reason: %s\nSubjectName(%q) = %v, want %v", test.reason, test.name, got, test.want)
 			}
 		})

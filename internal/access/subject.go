@@ -15,7 +15,7 @@ var (
 	errNameEmpty   = errors.New("the Kubernetes user name is empty")
 	errNameLong    = errors.New("the Kubernetes user name is longer than 253 bytes")
 	errNameUTF8    = errors.New("the Kubernetes user name is not valid UTF-8")
-	errNameSystem  = errors.New("the Kubernetes user name starts with system:")
+	errNameSystem  = errors.New("the Kubernetes user name has the prefix system:, which belongs to Kubernetes")
 	errNameControl = errors.New("the Kubernetes user name has control characters")
 	errNameSpace   = errors.New("the Kubernetes user name starts or ends with a space")
 )

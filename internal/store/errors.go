@@ -25,7 +25,9 @@ const (
 )
 
 // retrySoon spreads retries over one to five seconds, so that clients that failed together do not come back together.
-func retrySoon() time.Duration { return time.Duration(1+rand.IntN(5)) * time.Second }
+func retrySoon() time.Duration {
+	return time.Duration(1+rand.IntN(5)) * time.Second //nolint:gosec // spreading retries needs no secret randomness
+}
 
 // tryAgain is a 429; err may be nil. A delay that the API server asks for is passed on.
 func tryAgain(detail string, err error) *scim.Error {

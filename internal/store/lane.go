@@ -41,7 +41,7 @@ func pause(ctx context.Context, attempt int) error {
 		return ctx.Err()
 	}
 	base := 5 * time.Millisecond << (attempt - 1)
-	timer := time.NewTimer(base/2 + rand.N(base))
+	timer := time.NewTimer(base/2 + rand.N(base)) //nolint:gosec // spreading retries needs no secret randomness
 	defer timer.Stop()
 	select {
 	case <-timer.C:

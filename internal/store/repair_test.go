@@ -183,7 +183,7 @@ func TestCondemnedCreateIsNotAcknowledged(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
 	plain := newReplica(t)
 	var once sync.Once
-	hook := func(verb string, obj client.Object) error {
+	hook := func(verb string, obj client.Object) error { //nolint:unparam // the type of the hook returns an error
 		if claim, ok := obj.(*v1alpha1.ScimClaim); ok && verb == "create" {
 			once.Do(func() {
 				user := &v1alpha1.ScimUser{}
@@ -226,7 +226,7 @@ func TestRepairOfClaims(t *testing.T) {
 	if fenced.ResourceVersion == owner.ResourceVersion || fenced.Generation != owner.Generation {
 		t.Fatal("the owner of a stray claim is fenced first, without a change of its version")
 	}
-	stray = claim("claims-takeover", owner.Name)
+	claim("claims-takeover", owner.Name)
 	second, err := r.CreateUser(ctx, dir, userSpec("Claims-Takeover"))
 	must(t, err)
 	found, err := r.UserByUserName(ctx, dir, "claims-takeover")
@@ -324,7 +324,7 @@ func TestSleepingWriter(t *testing.T) {
 	must(t, err)
 	janitor.clock.SetTime(time.Now().Add(time.Hour))
 	asleep := 0
-	hook := func(verb string, obj client.Object) error {
+	hook := func(verb string, obj client.Object) error { //nolint:unparam // the type of the hook returns an error
 		if _, ok := obj.(*v1alpha1.ScimRole); !ok || verb != "update" {
 			return nil
 		}

@@ -223,7 +223,7 @@ func parseList(body []byte) (*page, error) {
 	}
 	values, ok := message["Resources"].([]any)
 	if !ok {
-		return nil, fmt.Errorf("Resources is %T, not a list", message["Resources"])
+		return nil, fmt.Errorf("the attribute Resources is %T, not a list", message["Resources"])
 	}
 	if len(values) != numbers["itemsPerPage"] {
 		return nil, fmt.Errorf("itemsPerPage is %d for %d resources", numbers["itemsPerPage"], len(values))
@@ -232,7 +232,7 @@ func parseList(body []byte) (*page, error) {
 	for i, value := range values {
 		object, ok := asObject(value)
 		if !ok || object.ID() == "" {
-			return nil, fmt.Errorf("Resources[%d] has no id", i)
+			return nil, fmt.Errorf("resource %d of the list has no id", i)
 		}
 		p.resources = append(p.resources, object)
 	}

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -147,7 +148,8 @@ func TestRefusal(t *testing.T) {
 		"a proxy's text is no JSON":                  "error code: 502",
 	} {
 		got := refusal("POST", "/Users", &Answer{Status: 502, Body: []byte(body)})
-		if _, unusable := got.(*ProtocolError); !unusable || StatusOf(got) != 502 {
+		var unusable *ProtocolError
+		if !errors.As(got, &unusable) || StatusOf(got) != 502 {
 			t.Errorf("%s: refusal(%q) = %v, want a ProtocolError with status 502", reason, body, got)
 		}
 	}

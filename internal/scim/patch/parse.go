@@ -129,8 +129,8 @@ func (op *Op) pathless() error {
 	return nil
 }
 
-func (op *Op) fail(t scim.ErrorType, format string, args ...any) error {
-	return scim.BadRequest(t, fmt.Sprintf("Operation %d: %s.", op.number, fmt.Sprintf(format, args...)))
+func (op *Op) fail(t scim.ErrorType, text string) error {
+	return scim.BadRequest(t, fmt.Sprintf("Operation %d: %s.", op.number, text))
 }
 
 // wrap says in which operation the fault is, and keeps the rest of the error.

@@ -38,7 +38,9 @@ func TestHitKills(t *testing.T) {
 	if os.Getenv(Variable) != "" {
 		Hit(CreateUserClaim, After)
 		Hit(CreateUserClaim, Before)
-		os.Stdout.WriteString("alive")
+		if _, err := os.Stdout.WriteString("alive"); err != nil {
+			t.Fatal(err)
+		}
 		Hit(CreateUserClaim, Before)
 		t.Fatal("survived the second hit")
 	}

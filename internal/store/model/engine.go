@@ -64,7 +64,7 @@ func Explore[S comparable](m Model[S], limit int) Result {
 			}
 			seen[next] = struct{}{}
 			queue = append(queue, next)
-			origins = append(origins, origin{parent: int32(head), step: step})
+			origins = append(origins, origin{parent: int32(head), step: step}) //nolint:gosec // head is below the limit of states
 			violation, at = m.Check(next), len(origins)-1
 		})
 	}
