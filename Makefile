@@ -11,7 +11,7 @@ ARGS ?= ./...
 IMAGE ?= scim-operator:latest
 
 # What `make generate` writes.
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases charts/scim-operator/files/crds
 
 ##@ General
 
@@ -48,14 +48,15 @@ image: ## Build the container image IMAGE.
 	docker build --tag $(IMAGE) .
 
 .PHONY: generate
-generate: ## Write what follows from the types: deepcopy functions, CRDs, apply configurations.
+generate: ## Write what follows from the types: deepcopy functions, CRDs, the copies of these in the chart, apply configurations.
 	hack/generate.sh
 
 ##@ Check
 
 .PHONY: test
 test: ## Run all tests, against a real API server; installs or builds what they need.
-	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; go test -timeout=25m $(ARGS)
+	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm"; set -x; \
+		go test -timeout=25m $(ARGS)
 
 .PHONY: verify
 verify: ## Check that generated files and modules are fresh, and lint.
