@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	managerconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -118,10 +119,12 @@ func testScheme() *runtime.Scheme {
 // startManager runs the controller until ctx ends.
 func startManager(ctx context.Context, config *rest.Config, options Options) (manager.Manager, *writes, error) {
 	counted := &writes{}
+	again := true // each test has a controller of its own, under the same name
 	mgr, err := manager.New(config, manager.Options{
-		Scheme:  testScheme(),
-		Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:   cache.Options{ByObject: CacheOptions(), ReaderFailOnMissingInformer: true},
+		Controller: managerconfig.Controller{SkipNameValidation: &again},
+		Scheme:     testScheme(),
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Cache:      cache.Options{ByObject: CacheOptions(), ReaderFailOnMissingInformer: true},
 		NewClient: func(config *rest.Config, options client.Options) (client.Client, error) {
 			inner, err := client.New(config, options)
 			return &countingClient{inner, counted}, err
@@ -146,7 +149,7 @@ type sharedManager struct {
 	err    error
 }
 
-var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}, SkipNameValidation: true}
+var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}}
 
 // shared is one controller for all tests of the package: two would both work on every grant.
 var shared = sync.OnceValue(func() sharedManager {

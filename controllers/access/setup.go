@@ -26,8 +26,6 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Clock tells the time; nil means the real one.
 	Clock clock.PassiveClock
-	// SkipNameValidation allows several managers with this controller in one process, as tests have them.
-	SkipNameValidation bool
 }
 
 // CacheOptions restricts the manager's cache to the bindings that the operator wrote. Put it into cache.Options.ByObject: without it
@@ -51,7 +49,6 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		Named("access").
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: max(1, options.MaxConcurrentReconciles),
-			SkipNameValidation:      &options.SkipNameValidation,
 		}).
 		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.grant)).
 		Watches(&v1alpha1.ScimRole{}, on(w.role)).
