@@ -28,4 +28,8 @@ const (
 	// AnnotationCondemned marks an object that repair is about to delete because it never came to count. A create that finds
 	// its own object condemned must not acknowledge it.
 	AnnotationCondemned = GroupName + "/condemned"
+	// AnnotationUncommitted marks an object that the SCIM server created and that, as far as the object itself can tell, nothing else
+	// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
+	// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
+	AnnotationUncommitted = GroupName + "/uncommitted"
 )

@@ -123,7 +123,7 @@ func TestController(t *testing.T) {
 	must(t, plain.Create(ctx, garbage))
 	gone(t, plain, garbage.Name, garbage, "a slice of a role that does not exist goes")
 
-	rest := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "rest", Annotations: map[string]string{store.AnnotationUncommitted: "1"}}}
+	rest := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "rest", Annotations: map[string]string{v1alpha1.AnnotationUncommitted: "1"}}}
 	rest.Spec = v1alpha1.ScimUserSpec{UserName: "USER-1", Directory: "dir"}
 	must(t, plain.Create(ctx, rest))
 	gone(t, plain, rest.Name, rest, "the rest of a create whose name is another's goes")

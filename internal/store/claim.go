@@ -120,7 +120,7 @@ func (s *Store) trySeize(ctx context.Context, want seizure) (done bool, err erro
 		}
 		err = s.createClaim(ctx, want, name)
 	case holdingStray:
-		if err := s.fence(ctx, want.fence, e.owner, AnnotationUncommitted); err != nil {
+		if err := s.fence(ctx, want.fence, e.owner, v1alpha1.AnnotationUncommitted); err != nil {
 			return false, err
 		}
 		err = s.swap(ctx, want, e.claim)
@@ -226,7 +226,7 @@ func (s *Store) rollForward(ctx context.Context, want seizure) (bool, error) {
 	if !alive(obj) || ClaimNameOf(obj) != name {
 		return false, nil
 	}
-	if err := s.fence(ctx, want.fence, obj, AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
+	if err := s.fence(ctx, want.fence, obj, v1alpha1.AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
 		return false, err
 	}
 	return true, s.createClaim(ctx, want, name)

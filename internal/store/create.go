@@ -73,7 +73,7 @@ func (s *Store) refuseTaken(ctx context.Context, want seizure) error {
 
 // createNamed creates obj under a random name of its own, marked as not known to count.
 func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpoint.Point, mark string) error {
-	obj.SetAnnotations(map[string]string{AnnotationUncommitted: mark})
+	obj.SetAnnotations(map[string]string{v1alpha1.AnnotationUncommitted: mark})
 	for range maxAttempts {
 		name, err := newName(s.rand, valueOf(obj))
 		if err != nil {

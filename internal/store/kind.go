@@ -11,11 +11,6 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
 
-// AnnotationUncommitted marks an object that the SCIM server created and that, as far as the object itself can tell, nothing else
-// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
-// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
-const AnnotationUncommitted = v1alpha1.GroupName + "/uncommitted"
-
 // kind is one of the two kinds that bear a unique name.
 type kind struct {
 	attribute v1alpha1.ClaimAttribute
@@ -117,17 +112,17 @@ func sortByName[T client.Object](list []T) {
 	slices.SortFunc(list, func(a, b T) int { return strings.Compare(a.GetName(), b.GetName()) })
 }
 
-// markFilling is the value of AnnotationUncommitted on a role that was created empty and has yet to be given its slices. It must not
+// markFilling is the value of v1alpha1.AnnotationUncommitted on a role that was created empty and has yet to be given its slices. It must not
 // come to count: it is a part of what was pushed.
 const markFilling = "filling"
 
 // filling says whether obj is such a role.
 func filling(obj client.Object) bool {
-	return obj.GetAnnotations()[AnnotationUncommitted] == markFilling && obj.GetGeneration() == 1
+	return obj.GetAnnotations()[v1alpha1.AnnotationUncommitted] == markFilling && obj.GetGeneration() == 1
 }
 
 // untouched says whether obj is, as far as it can tell itself, exactly as the create left it.
 func untouched(obj client.Object) bool {
-	mark := obj.GetAnnotations()[AnnotationUncommitted]
+	mark := obj.GetAnnotations()[v1alpha1.AnnotationUncommitted]
 	return mark != "" && mark == strconv.FormatInt(obj.GetGeneration(), 10)
 }

@@ -80,7 +80,7 @@ func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration,
 	if filling(obj) {
 		return 0, s.discard(ctx, obj)
 	}
-	if err := s.fence(ctx, failpoint.RepairFence, obj, AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
+	if err := s.fence(ctx, failpoint.RepairFence, obj, v1alpha1.AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
 		return 0, err
 	}
 	err := s.seize(ctx, seizure{
@@ -171,7 +171,7 @@ func (s *Store) acquit(ctx context.Context, obj client.Object) error {
 	if obj.GetAnnotations()[v1alpha1.AnnotationCondemned] == "" {
 		return nil
 	}
-	return s.fence(ctx, failpoint.RepairUncondemn, obj, v1alpha1.AnnotationCondemned, AnnotationUncommitted)
+	return s.fence(ctx, failpoint.RepairUncondemn, obj, v1alpha1.AnnotationCondemned, v1alpha1.AnnotationUncommitted)
 }
 
 // RepairClaim deletes a ScimClaim that makes nothing count: its owner is dead, or alive under another name, or the claim's own name is
@@ -197,7 +197,7 @@ func (s *Store) repairClaim(ctx context.Context, name string) (time.Duration, er
 	if wait := s.Settling(e.claim); wait > 0 {
 		return wait, nil
 	}
-	if err := s.fence(ctx, failpoint.RepairFence, e.owner, AnnotationUncommitted); err != nil {
+	if err := s.fence(ctx, failpoint.RepairFence, e.owner, v1alpha1.AnnotationUncommitted); err != nil {
 		return 0, err
 	}
 	return 0, s.removeClaim(ctx, e.claim)

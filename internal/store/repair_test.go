@@ -46,7 +46,7 @@ func leftover(t testing.TB, r *replica, directory, name, userName string) *v1alp
 	t.Helper()
 	user := &v1alpha1.ScimUser{Spec: *userSpec(userName)}
 	user.Name, user.Spec.Directory = name, directory
-	user.Annotations = map[string]string{store.AnnotationUncommitted: "1"}
+	user.Annotations = map[string]string{v1alpha1.AnnotationUncommitted: "1"}
 	must(t, r.client.Create(t.Context(), user))
 	return user
 }
@@ -174,7 +174,7 @@ func TestRepairTakesTheMarkOff(t *testing.T) {
 	repaired(t, r.RepairUser, made.Name)
 	found, err := r.User(ctx, dir, made.Name)
 	must(t, err)
-	if found.Annotations[v1alpha1.AnnotationCondemned] != "" || found.Annotations[store.AnnotationUncommitted] != "" {
+	if found.Annotations[v1alpha1.AnnotationCondemned] != "" || found.Annotations[v1alpha1.AnnotationUncommitted] != "" {
 		t.Fatalf("who owns the claim is not condemned: %v", found.Annotations)
 	}
 }

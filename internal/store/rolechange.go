@@ -120,7 +120,7 @@ func (s *Store) commitRole(ctx context.Context, role, next *v1alpha1.ScimRole, m
 	case !c.creating():
 		s.stamp(next)
 	case filling(role):
-		next.Annotations[AnnotationUncommitted] = strconv.FormatInt(role.Generation+1, 10)
+		next.Annotations[v1alpha1.AnnotationUncommitted] = strconv.FormatInt(role.Generation+1, 10)
 	}
 	if err := s.update(ctx, c.points.role, next); err != nil {
 		return fmt.Errorf("update role %s: %w", role.Name, err)

@@ -184,7 +184,7 @@ func (s *Store) stamp(obj client.Object) {
 		annotations[key] = value
 	}
 	annotations[v1alpha1.AnnotationLastModified] = s.now()
-	delete(annotations, AnnotationUncommitted)
+	delete(annotations, v1alpha1.AnnotationUncommitted)
 	obj.SetAnnotations(annotations)
 }
 
