@@ -1,0 +1,230 @@
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	serverKey         = "Deployment " + namespace + "/scim-operator-server"
+	controllerKey     = "Deployment " + namespace + "/scim-operator-controller"
+	controllerRoleKey = "ClusterRole scim-operator-controller"
+	bindableFlag      = "--bindable-cluster-roles="
+)
+
+// everyValue sets every value that decides on a Deployment to something that is not its default.
+var everyValue = values{
+	"image": values{"repository": "registry.example.com:5000/team/scim-operator", "tag": "v1", "pullPolicy": "Always"},
+	"server": values{
+		"replicas": 5, "externalUrl": "https://scim.example.com:8443/base", "tls": values{"secretName": "renewed.example"},
+		"resources": values{"requests": values{"cpu": "2", "memory": "1Gi"}, "limits": values{"memory": "1Gi"}},
+	},
+	"controller": values{
+		"replicas": 1, "resources": values{"requests": values{"cpu": 1, "memory": "2Gi"}, "limits": values{"memory": "2Gi"}},
+	},
+}
+
+// TestValuesReachTheDeployments: each value changes what it is described to change, and all of them together change nothing else.
+func TestValuesReachTheDeployments(t *testing.T) {
+	before, after := render(t, nil), render(t, everyValue)
+	common := func(deployment *appsv1.Deployment, cpu, memory string) {
+		container := &deployment.Spec.Template.Spec.Containers[0]
+		container.Image, container.ImagePullPolicy = "registry.example.com:5000/team/scim-operator:v1", corev1.PullAlways
+		container.Args = append(container.Args, "--external-url=https://scim.example.com:8443/base")
+		container.Resources = corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memory)},
+		}
+	}
+	server := as[appsv1.Deployment](t, before, serverKey)
+	server.Spec.Replicas = ptr.To[int32](5)
+	server.Spec.Template.Spec.Volumes[0].Secret.SecretName = "renewed.example"
+	common(server, "2", "1Gi")
+	controller := as[appsv1.Deployment](t, before, controllerKey)
+	controller.Spec.Replicas = ptr.To[int32](1)
+	common(controller, "1", "2Gi")
+	for key, want := range map[string]*appsv1.Deployment{serverKey: server, controllerKey: controller} {
+		if diff := cmp.Diff(want, as[appsv1.Deployment](t, after, key)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+		delete(before, key)
+		delete(after, key)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("the values of the Deployments change other objects (-default +got):\n%s", diff)
+	}
+}
+
+// TestBindableClusterRoles: what the controller believes it may bind and what the API server lets it bind come from one value.
+func TestBindableClusterRoles(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		names  []string
+	}{
+		"one":   {"an installer may allow less than the default", []string{"view"}},
+		"other": {"names of ClusterRoles may have colons, dots and capitals", []string{"system:monitoring", "team.Reader"}},
+		"text":  {"what looks like a number or a truth is a name", []string{"1", "true"}},
+		"none":  {"a rule without names would cover all ClusterRoles", []string{}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			got := render(t, values{"access": values{"bindableClusterRoles": tc.names}})
+			if diff := cmp.Diff([]string{bindableFlag + strings.Join(tc.names, ",")}, bindableFlags(t, got)); diff != "" {
+				t.Errorf("%s: the flag (-want +got):\n%s", tc.reason, diff)
+			}
+			var want []rbacv1.PolicyRule
+			if len(tc.names) > 0 {
+				want = []rbacv1.PolicyRule{{
+					APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: tc.names, Verbs: []string{"bind"},
+				}}
+			}
+			if diff := cmp.Diff(want, bindRules(t, got)); diff != "" {
+				t.Errorf("%s: the rule (-want +got):\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
+func bindableFlags(t *testing.T, all objects) []string {
+	t.Helper()
+	args := as[appsv1.Deployment](t, all, controllerKey).Spec.Template.Spec.Containers[0].Args
+	return slices.DeleteFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, bindableFlag) })
+}
+
+// bindRules are the rules of all roles that give the verb bind.
+func bindRules(t *testing.T, all objects) []rbacv1.PolicyRule {
+	t.Helper()
+	var found []rbacv1.PolicyRule
+	for _, rules := range rulesOf(t, all) {
+		for _, rule := range rules {
+			if slices.Contains(rule.Verbs, "bind") {
+				found = append(found, rule)
+			}
+		}
+	}
+	return found
+}
+
+// rulesOf are the rules of all Roles and ClusterRoles, by object.
+func rulesOf(t *testing.T, all objects) map[string][]rbacv1.PolicyRule {
+	t.Helper()
+	found := map[string][]rbacv1.PolicyRule{}
+	for key, object := range all {
+		switch object.GetKind() {
+		case "Role":
+			found[key] = as[rbacv1.Role](t, all, key).Rules
+		case "ClusterRole":
+			found[key] = as[rbacv1.ClusterRole](t, all, key).Rules
+		}
+	}
+	return found
+}
+
+// TestNoRuleIsUnlimited: whoever takes the operator over gets what it needs and not the cluster.
+func TestNoRuleIsUnlimited(t *testing.T) {
+	found := rulesOf(t, render(t, nil))
+	if len(found[controllerRoleKey]) == 0 {
+		t.Fatalf("%s has no rules", controllerRoleKey)
+	}
+	for key, rules := range found {
+		for _, rule := range rules {
+			for _, part := range [][]string{rule.APIGroups, rule.Resources, rule.ResourceNames, rule.NonResourceURLs, rule.Verbs} {
+				if slices.ContainsFunc(part, func(s string) bool { return strings.Contains(s, "*") }) {
+					t.Errorf("%s has a wildcard: %v", key, rule)
+				}
+			}
+			for _, verb := range []string{"escalate", "impersonate"} {
+				if slices.Contains(rule.Verbs, verb) {
+					t.Errorf("%s has the verb %s: %v", key, verb, rule)
+				}
+			}
+		}
+	}
+}
+
+// TestRefusedValues: a value that does not exist, or that means something else than its author thinks, stops the installation.
+func TestRefusedValues(t *testing.T) {
+	bindable := func(names ...any) values { return values{"access": values{"bindableClusterRoles": names}} }
+	server := func(key string, value any) values { return values{"server": values{key: value}} }
+	cases := map[string]struct {
+		reason string
+		values values
+		want   string // what the message names
+	}{
+		"wildcard":      {"a list of names is the fence", bindable("*"), "/access/bindableClusterRoles/0"},
+		"pattern":       {"names are not patterns", bindable("view", "ed*"), "/access/bindableClusterRoles/1"},
+		"empty":         {"an empty name is none", bindable(""), "/access/bindableClusterRoles/0"},
+		"comma":         {"the flag would read two names, the rule one", bindable("view,admin"), "/access/bindableClusterRoles/0"},
+		"twice":         {"one of the two may be a mistake", bindable("view", "view"), "/access/bindableClusterRoles"},
+		"number":        {"a name is text", bindable(1), "/access/bindableClusterRoles/0"},
+		"absent":        {"no list is not the same as an empty one", values{"access": values{"bindableClusterRoles": nil}}, "bindableClusterRoles"},
+		"unknown":       {"a misspelt value has no effect", values{"ingres": true}, "ingres"},
+		"unknown below": {"a misspelt value has no effect", server("externalURL", "https://scim.example.com"), "externalURL"},
+		"resources":     {"a misspelt value has no effect", server("resources", values{"limit": values{}}), "limit"},
+		"no scheme":     {"the server would refuse it at its start", server("externalUrl", "scim.example.com"), "/server/externalUrl"},
+		"query":         {"a base URL has no query (RFC 7644 section 1.3)", server("externalUrl", "https://scim.example.com?x=y"), "/server/externalUrl"},
+		"user":          {"a password would be in plain sight", server("externalUrl", "https://u:p@scim.example.com"), "/server/externalUrl"},
+		"no replicas":   {"nobody would serve", server("replicas", 0), "/server/replicas"},
+		"no secret":     {"the server needs a certificate", values{"server": values{"tls": values{"secretName": ""}}}, "/server/tls/secretName"},
+		"pull policy":   {"the API server would refuse it", values{"image": values{"pullPolicy": "Sometimes"}}, "/image/pullPolicy"},
+		"tag":           {"a tag has no colon", values{"image": values{"tag": "a:b"}}, "/image/tag"},
+		"repository":    {"there is no image without a name", values{"image": values{"repository": ""}}, "/image/repository"},
+		"keep":          {"text is no truth", values{"crds": values{"keep": "no"}}, "/crds/keep"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			out, err := helm(t, "template", release, chartDir, "--values", tc.values.file(t))
+			if err == nil {
+				t.Fatalf("%s, but Helm takes it", tc.reason)
+			}
+			if !strings.Contains(out.stderr, "specifications of the schema") || !strings.Contains(out.stderr, tc.want) {
+				t.Errorf("%s: want a refusal by the schema that names %s, got: %s", tc.reason, tc.want, out.stderr)
+			}
+		})
+	}
+}
+
+// TestAsDependency: another chart may contain this one, which makes Helm add the value global.
+func TestAsDependency(t *testing.T) {
+	parent := t.TempDir()
+	if err := os.CopyFS(filepath.Join(parent, "charts", "scim-operator"), os.DirFS(chartDir)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.Marshal(values{"apiVersion": "v2", "name": "parent", "version": "0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inherited := values{"global": values{"x": "y"}, "scim-operator": values{"access": values{"bindableClusterRoles": []string{"view"}}}}
+	out := mustHelm(t, "template", release, parent, "--namespace", namespace, "--values", inherited.file(t))
+	want := render(t, values{"access": values{"bindableClusterRoles": []string{"view"}}})
+	if diff := cmp.Diff(want, decode(t, out.stdout)); diff != "" {
+		t.Errorf("as a dependency the chart renders something else (-alone +dependency):\n%s", diff)
+	}
+}
+
+// TestNamesThatLookLikeNumbers: a namespace and a release may be called 42.
+func TestNamesThatLookLikeNumbers(t *testing.T) {
+	all := decode(t, mustHelm(t, "template", "42", chartDir, "--namespace", "42").stdout)
+	deployment := as[appsv1.Deployment](t, all, "Deployment 42/scim-operator-server")
+	if got := deployment.Labels["app.kubernetes.io/instance"]; got != "42" {
+		t.Errorf("the label of the release is %q, want 42", got)
+	}
+	binding := as[rbacv1.ClusterRoleBinding](t, all, "ClusterRoleBinding scim-operator-server")
+	if got := binding.Subjects[0].Namespace; got != "42" {
+		t.Errorf("the subject's namespace is %q, want 42", got)
+	}
+}
