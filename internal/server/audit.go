@@ -6,8 +6,8 @@ import (
 )
 
 // logRequest writes the one line that a request leaves behind: who did what to which resource, and what came of it. It has no
-// values, no query, no body and no token. Causes are written only for trouble on this side: those of refused requests may quote
-// what the client sent.
+// values, no query, no body and no token. Causes are written only for trouble on this side, and for what the cluster's own rules
+// forbid, because nobody else can tell which rule it was: those of other refused requests may quote what the client sent.
 func (h *Handler) logRequest(c *call, a *answer) {
 	directory := ""
 	if c.directory != nil {
@@ -29,7 +29,8 @@ func (h *Handler) logRequest(c *call, a *answer) {
 	if c.stack != "" {
 		fields = append(fields, "stack", c.stack)
 	}
-	refused := a.status >= http.StatusBadRequest && a.status < http.StatusInternalServerError && a.status != http.StatusTooManyRequests
+	refused := a.status >= http.StatusBadRequest && a.status < http.StatusInternalServerError &&
+		a.status != http.StatusTooManyRequests && a.status != http.StatusForbidden
 	if c.cause != nil && !refused {
 		h.cfg.Log.Error(c.cause, "Request met trouble", fields...)
 		return

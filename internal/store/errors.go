@@ -100,7 +100,7 @@ func toSCIM(err error) error {
 	case apierrors.IsInvalid(err):
 		return invalid(err)
 	case apierrors.IsBadRequest(err):
-		bad := scim.BadRequest(scim.TypeInvalidValue, "The cluster cannot store this resource as it was sent. The operator's log says why.")
+		bad := scim.BadRequest(scim.TypeInvalidValue, "The cluster cannot store this resource as it was sent. Map fewer attributes to it, and look for one of an unusual form.")
 		bad.Cause = err
 		return bad
 	default:
@@ -129,10 +129,14 @@ func fieldsOf(details *metav1.StatusDetails) string {
 // limitInMessage finds the number in the API server's words for a value that is too long or a list that has too many items.
 var limitInMessage = regexp.MustCompile(`(?:may not be (?:more|longer) than|must have at most) (\d+)`)
 
+// ruleInMessage finds the text of one of our own rules (CEL) in what the API server says, behind the value or its type. The text
+// names the attribute and the remedy.
+var ruleInMessage = regexp.MustCompile(`(?s)^Invalid value: .*: ((?:at most one value of )?spec\.[^"]+)$`)
+
 // invalid names the first attribute that the API server objects to, and the limit if it is one, but repeats no value: the answer
 // goes into other people's task lists.
 func invalid(err error) error {
-	detail := "An attribute has a value that the cluster cannot store. The operator's log says which."
+	detail := "An attribute has a value that the cluster cannot store. Map fewer attributes, and look for one of an unusual form."
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && status.Status().Details != nil {
 		for _, cause := range status.Status().Details.Causes {
@@ -149,7 +153,10 @@ func invalid(err error) error {
 
 func describe(attribute string, cause metav1.StatusCause) string {
 	limit := limitInMessage.FindStringSubmatch(cause.Message)
+	rule := ruleInMessage.FindStringSubmatch(cause.Message)
 	switch {
+	case rule != nil:
+		return strings.ReplaceAll(rule[1], "spec.", "") + "."
 	case limit != nil && strings.Contains(cause.Message, "items"):
 		return fmt.Sprintf("%s has too many values: at most %s are kept. Send fewer.", attribute, limit[1])
 	case limit != nil:

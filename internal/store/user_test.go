@@ -183,6 +183,7 @@ func TestInvalidNamesTheAttribute(t *testing.T) {
 	}{
 		{"a limit of a string is named", userSpec(secret), "userName is too long: at most 512 characters are kept"},
 		{"an empty name is named", userSpec(""), "userName must not be empty"},
+		{"a rule of ours is passed on", userSpec("  "), "userName must not be blank: give the name that the user signs in with."},
 		{"an inner attribute is named", &v1alpha1.ScimUserSpec{UserName: "inv", Name: &v1alpha1.Name{GivenName: strings.Repeat("n", 1025)}}, "name.givenName is too long: at most 1024 characters are kept"},
 		{"an attribute of the extension has its URN", &v1alpha1.ScimUserSpec{UserName: "inv", Enterprise: &v1alpha1.EnterpriseUser{Department: strings.Repeat("d", 1025)}}, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department is too long"},
 		{"a limit of a list is named", &v1alpha1.ScimUserSpec{UserName: "inv", X509Certificates: make([]v1alpha1.MultiValue, 17)}, "x509Certificates has too many values: at most 16 are kept"},
