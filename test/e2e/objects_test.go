@@ -127,10 +127,11 @@ func changedKeys(before, after versions) []string {
 	return keys
 }
 
-// atRest waits until the controllers have caught up: every status describes the present spec, and nothing changed between many
-// reads in a row. It returns the last snapshot.
+// atRest waits until the controllers have caught up: repair has cleared what earlier renames left, every status describes the present
+// spec, and nothing changed between many reads in a row. It returns the last snapshot.
 func (o *operator) atRest(t *testing.T) versions {
 	t.Helper()
+	o.assertNoResidue(t)
 	const reads = 15
 	var last versions
 	same := 0
