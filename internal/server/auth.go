@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"net/http"
 	"strings"
 	"time"
@@ -10,18 +11,25 @@ import (
 	"github.com/scim-operator/scim-operator/internal/scim"
 )
 
-// authenticate returns the name of the credential that the request presents, or an error: 401 for a missing or wrong token, 429
-// while the directory's Secrets cannot be read.
-func (h *Handler) authenticate(ctx context.Context, directory *v1alpha1.ScimDirectory, header http.Header) (string, error) {
-	token := bearerToken(header)
+// authenticate fills in the credential that the request presents, or returns an error: 401 for a missing or wrong token, 429 while
+// the directory's Secrets cannot be read.
+func (h *Handler) authenticate(ctx context.Context, c *call, directory *v1alpha1.ScimDirectory) error {
+	token := bearerToken(c.request.Header)
 	name, err := h.cfg.Tokens.Match(ctx, directory.Spec.Credentials, token)
 	if err != nil {
-		return "", scim.TryAgain(5*time.Second, "The token cannot be checked at the moment. Please send the request again.", err)
+		return scim.TryAgain(5*time.Second, "The token cannot be checked at the moment. Please send the request again.", err)
 	}
 	if name == "" {
-		return "", unauthorized(token != "")
+		return unauthorized(token != "")
 	}
-	return name, nil
+	c.credential, c.tokenKey = name, deriveKey(token)
+	return nil
+}
+
+// deriveKey makes the key that a request's token stands for. It is not the plain hash of the token, because that may be stored where
+// others can read it.
+func deriveKey(token string) [sha256.Size]byte {
+	return sha256.Sum256([]byte("scim-operator request key\x00" + token))
 }
 
 // bearerToken takes the token out of the header Authorization. The scheme is compared without regard to case (RFC 7235 section 2.1)

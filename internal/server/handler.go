@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -46,8 +47,11 @@ type call struct {
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
 	credential string
-	route      string
-	id         string
+	// tokenKey is derived from the token that the request authenticated with: the same on every replica, and known to nobody who
+	// does not know the token. It may sign what the same client will send back.
+	tokenKey [sha256.Size]byte
+	route    string
+	id       string
 	// base is the absolute URL of the directory's SCIM root, without a slash at the end.
 	base  string
 	query url.Values
@@ -134,13 +138,12 @@ func (h *Handler) admit(ctx context.Context, c *call, name string) error {
 		return &scim.Error{Status: http.StatusNotFound, Detail: "There is no ScimDirectory " + strconv.Quote(shorten(name)) +
 			". The SCIM base URL has the form " + baseForm + "; `kubectl get scimdirectories` lists them."}
 	}
-	credential, err := h.authenticate(ctx, directory, c.request.Header)
-	if err != nil {
-		// An unauthenticated path is not echoed, but the log should name a directory that exists.
-		c.directory = directory
+	// An unauthenticated path is not echoed, but the log should name a directory that exists.
+	c.directory = directory
+	if err := h.authenticate(ctx, c, directory); err != nil {
 		return err
 	}
-	c.directory, c.credential, c.base = directory, credential, h.baseURL(c.request, name)
+	c.base = h.baseURL(c.request, name)
 	if h.cfg.Activity != nil {
 		h.cfg.Activity.Seen(ctx, directory)
 	}
