@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
 
 // Provider names the identity provider behind a directory. It selects the dialect where providers disagree with each other or
 // with the RFCs.
@@ -30,6 +34,7 @@ const (
 	// * "Suspended"
 	// * "NoCredentials"
 	// * "CredentialNotFound"
+	// * "CredentialExpired"
 	// * "InvalidUsernameExpression"
 	DirectoryReady = "Ready"
 
@@ -41,6 +46,8 @@ const (
 	ReasonNoCredentials = "NoCredentials"
 	// ReasonCredentialNotFound means that a Secret or key named in spec.credentials does not exist or is too short.
 	ReasonCredentialNotFound = "CredentialNotFound"
+	// ReasonCredentialExpired means that no credential can be used, and that each of them is past its expiresAt.
+	ReasonCredentialExpired = "CredentialExpired"
 	// ReasonInvalidUsernameExpression means that spec.identity.username does not compile.
 	ReasonInvalidUsernameExpression = "InvalidUsernameExpression"
 )
@@ -58,9 +65,9 @@ type ScimDirectorySpec struct {
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 
-	// credentials are the tokens that the identity provider may present, at most 8. Several may be live at once, so that a
-	// token can be rotated without a refused request: add the new one here, change it in the identity provider, remove the old
-	// one. With none, every request is answered 401.
+	// credentials are what the identity provider may present, at most 8. Several may be live at once, so that a token can be
+	// rotated without a refused request: add the new one here, change it in the identity provider, remove the old one. With none,
+	// every request is answered 401.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -73,7 +80,22 @@ type ScimDirectorySpec struct {
 	Identity Identity `json:"identity,omitempty,omitzero"`
 }
 
-// Credential is one token that an identity provider may present.
+// CredentialAccess says what may be done with a credential.
+// +kubebuilder:validation:Enum=ReadOnly;ReadWrite
+type CredentialAccess string
+
+// What may be done with a credential.
+const (
+	// AccessReadOnly means GET, HEAD and the searches. Everything else is answered 403.
+	AccessReadOnly CredentialAccess = "ReadOnly"
+	// AccessReadWrite means everything.
+	AccessReadWrite CredentialAccess = "ReadWrite"
+)
+
+// Credential is one token, or one user name with its password, that an identity provider may present. Exactly one of tokenSecretRef,
+// tokenSHA256 and basicSecretRef says which.
+// +kubebuilder:validation:ExactlyOneOf=tokenSecretRef;tokenSHA256;basicSecretRef
+// +kubebuilder:validation:XValidation:rule="!has(self.notBefore) || !has(self.expiresAt) || self.notBefore < self.expiresAt",message="notBefore of a credential must be before expiresAt: move one of the two"
 type Credential struct {
 	// name tells the credentials of a directory apart, in the audit log and in status, for example 2026-01: at most 63
 	// lower-case letters, digits and dashes.
@@ -85,8 +107,68 @@ type Credential struct {
 
 	// tokenSecretRef names the Secret, in the operator's namespace, that holds the bearer token. The token must be at least 32
 	// characters long; a shorter one is treated as absent. `openssl rand -hex 32` makes a good one.
-	// +required
+	// +optional
 	TokenSecretRef SecretKeyRef `json:"tokenSecretRef,omitzero"`
+
+	// tokenSHA256 is the SHA-256 of a bearer token, in hex or base64, so that the token itself is stored nowhere in the cluster.
+	// It is no secret as long as the token is random: make the token with `openssl rand -hex 32` and never choose it by hand.
+	// `printf %s "$TOKEN" | sha256sum` prints the hash.
+	// +optional
+	// +kubebuilder:validation:MinLength=44
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^([0-9a-fA-F]{64}|[A-Za-z0-9+/]{43}=)$`
+	TokenSHA256 string `json:"tokenSHA256,omitempty"`
+
+	// basicSecretRef names the Secret, in the operator's namespace, that holds a user name and a password for an identity provider
+	// that signs in with HTTP Basic. The password must be at least 32 characters long, because it is a token under another name.
+	// +optional
+	BasicSecretRef BasicSecretRef `json:"basicSecretRef,omitzero"`
+
+	// access is what may be done with the credential: ReadWrite for everything, ReadOnly for reading and searching. With ReadOnly
+	// every request that would change something is answered 403. The default is ReadWrite.
+	// +optional
+	// +default="ReadWrite"
+	Access CredentialAccess `json:"access,omitempty"`
+
+	// notBefore is the time from which the credential is valid. Absent means from now on.
+	// +optional
+	NotBefore *metav1.Time `json:"notBefore,omitempty"`
+
+	// expiresAt is the time from which the credential is no longer valid. Absent means that it is valid until it is removed here.
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// ValidAt says whether a time lies in the credential's validity: notBefore belongs to it and expiresAt does not.
+func (c *Credential) ValidAt(at time.Time) bool {
+	return (c.NotBefore == nil || !at.Before(c.NotBefore.Time)) && (c.ExpiresAt == nil || at.Before(c.ExpiresAt.Time))
+}
+
+// BasicSecretRef names two keys of a Secret in the operator's own namespace. The defaults fit Secrets of the type
+// kubernetes.io/basic-auth.
+type BasicSecretRef struct {
+	// name of the Secret, in the namespace that the operator runs in.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Name string `json:"name,omitempty"`
+
+	// usernameKey is the key of the Secret's data that holds the user name, which has no colon (RFC 7617). The default is username.
+	// +optional
+	// +default="username"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	UsernameKey string `json:"usernameKey,omitempty"`
+
+	// passwordKey is the key of the Secret's data that holds the password. The default is password.
+	// +optional
+	// +default="password"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	PasswordKey string `json:"passwordKey,omitempty"`
 }
 
 // SecretKeyRef names one key of a Secret in the operator's own namespace. There is no namespace field, so that a directory can

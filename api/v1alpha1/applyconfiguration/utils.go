@@ -18,6 +18,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=scim-operator.io, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("Address"):
 		return &apiv1alpha1.AddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BasicSecretRef"):
+		return &apiv1alpha1.BasicSecretRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAccessGrant"):
 		return &apiv1alpha1.ClusterAccessGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAccessGrantSpec"):

@@ -50,6 +50,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.BasicSecretRef
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: passwordKey
+      type:
+        scalar: string
+      default: password
+    - name: usernameKey
+      type:
+        scalar: string
+      default: username
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ClaimAttribute
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ClusterAccessGrant
@@ -129,12 +143,30 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Credential
   map:
     fields:
+    - name: access
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.CredentialAccess
+      default: ReadWrite
+    - name: basicSecretRef
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.BasicSecretRef
+    - name: expiresAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: name
+      type:
+        scalar: string
+    - name: notBefore
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: tokenSHA256
       type:
         scalar: string
     - name: tokenSecretRef
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.SecretKeyRef
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.CredentialAccess
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.EnterpriseUser
   map:
     fields:

@@ -2,10 +2,16 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/scim-operator/scim-operator/api/v1alpha1"
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // CredentialApplyConfiguration represents a declarative configuration of the Credential type for use
 // with apply.
 //
-// Credential is one token that an identity provider may present.
+// Credential is one token, or one user name with its password, that an identity provider may present. Exactly one of tokenSecretRef,
+// tokenSHA256 and basicSecretRef says which.
 type CredentialApplyConfiguration struct {
 	// name tells the credentials of a directory apart, in the audit log and in status, for example 2026-01: at most 63
 	// lower-case letters, digits and dashes.
@@ -13,6 +19,20 @@ type CredentialApplyConfiguration struct {
 	// tokenSecretRef names the Secret, in the operator's namespace, that holds the bearer token. The token must be at least 32
 	// characters long; a shorter one is treated as absent. `openssl rand -hex 32` makes a good one.
 	TokenSecretRef *SecretKeyRefApplyConfiguration `json:"tokenSecretRef,omitempty"`
+	// tokenSHA256 is the SHA-256 of a bearer token, in hex or base64, so that the token itself is stored nowhere in the cluster.
+	// It is no secret as long as the token is random: make the token with `openssl rand -hex 32` and never choose it by hand.
+	// `printf %s "$TOKEN" | sha256sum` prints the hash.
+	TokenSHA256 *string `json:"tokenSHA256,omitempty"`
+	// basicSecretRef names the Secret, in the operator's namespace, that holds a user name and a password for an identity provider
+	// that signs in with HTTP Basic. The password must be at least 32 characters long, because it is a token under another name.
+	BasicSecretRef *BasicSecretRefApplyConfiguration `json:"basicSecretRef,omitempty"`
+	// access is what may be done with the credential: ReadWrite for everything, ReadOnly for reading and searching. With ReadOnly
+	// every request that would change something is answered 403. The default is ReadWrite.
+	Access *apiv1alpha1.CredentialAccess `json:"access,omitempty"`
+	// notBefore is the time from which the credential is valid. Absent means from now on.
+	NotBefore *v1.Time `json:"notBefore,omitempty"`
+	// expiresAt is the time from which the credential is no longer valid. Absent means that it is valid until it is removed here.
+	ExpiresAt *v1.Time `json:"expiresAt,omitempty"`
 }
 
 // CredentialApplyConfiguration constructs a declarative configuration of the Credential type for use with
@@ -34,5 +54,45 @@ func (b *CredentialApplyConfiguration) WithName(value string) *CredentialApplyCo
 // If called multiple times, the TokenSecretRef field is set to the value of the last call.
 func (b *CredentialApplyConfiguration) WithTokenSecretRef(value *SecretKeyRefApplyConfiguration) *CredentialApplyConfiguration {
 	b.TokenSecretRef = value
+	return b
+}
+
+// WithTokenSHA256 sets the TokenSHA256 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TokenSHA256 field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithTokenSHA256(value string) *CredentialApplyConfiguration {
+	b.TokenSHA256 = &value
+	return b
+}
+
+// WithBasicSecretRef sets the BasicSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BasicSecretRef field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithBasicSecretRef(value *BasicSecretRefApplyConfiguration) *CredentialApplyConfiguration {
+	b.BasicSecretRef = value
+	return b
+}
+
+// WithAccess sets the Access field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Access field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithAccess(value apiv1alpha1.CredentialAccess) *CredentialApplyConfiguration {
+	b.Access = &value
+	return b
+}
+
+// WithNotBefore sets the NotBefore field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NotBefore field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithNotBefore(value v1.Time) *CredentialApplyConfiguration {
+	b.NotBefore = &value
+	return b
+}
+
+// WithExpiresAt sets the ExpiresAt field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ExpiresAt field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithExpiresAt(value v1.Time) *CredentialApplyConfiguration {
+	b.ExpiresAt = &value
 	return b
 }

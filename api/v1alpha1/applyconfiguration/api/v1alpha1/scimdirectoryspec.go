@@ -17,9 +17,9 @@ type ScimDirectorySpecApplyConfiguration struct {
 	// suspend switches the SCIM endpoint off: every request is answered 403 with a text that says so. Nothing is deleted and
 	// no access changes; set it back to false and the identity provider goes on. Absent means false.
 	Suspend *bool `json:"suspend,omitempty"`
-	// credentials are the tokens that the identity provider may present, at most 8. Several may be live at once, so that a
-	// token can be rotated without a refused request: add the new one here, change it in the identity provider, remove the old
-	// one. With none, every request is answered 401.
+	// credentials are what the identity provider may present, at most 8. Several may be live at once, so that a token can be
+	// rotated without a refused request: add the new one here, change it in the identity provider, remove the old one. With none,
+	// every request is answered 401.
 	Credentials []CredentialApplyConfiguration `json:"credentials,omitempty"`
 	// identity says how a user of this directory appears in Kubernetes. Without it a user's Kubernetes user name is the
 	// userName as the identity provider sent it.
