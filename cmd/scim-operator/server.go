@@ -107,6 +107,9 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, log lo
 	if err != nil {
 		return nil, nil, fmt.Errorf("building the store: %w", err)
 	}
+	if err := identities.Watch(ctx, mgr.GetCache()); err != nil {
+		return nil, nil, fmt.Errorf("keeping the lists of the store: %w", err)
+	}
 	activity := server.NewActivity(server.StatusLastRequests{Client: live}, nil, log.WithName("activity"))
 	handler, err := server.New(server.Config{
 		Store:          identities,

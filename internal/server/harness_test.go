@@ -86,9 +86,11 @@ func newSCIM(t *testing.T, options ...func(*server.Config)) *scim {
 	_, err = informers.GetInformer(t.Context(), &v1alpha1.ScimDirectory{}, cache.BlockUntilSynced(false))
 	must(t, err)
 	must(t, store.SetupIndexes(t.Context(), informers))
-	s.startCache()
 	identities, err := store.New(store.Config{Client: kube, Cache: informers, Log: s.log.logger()})
 	must(t, err)
+	must(t, identities.Watch(t.Context(), informers))
+	s.startCache()
+	poll(t, "the lists are complete", identities.Listable)
 	cfg := server.Config{
 		Store: identities, Directories: server.CachedDirectories{Reader: informers}, Log: s.log.logger(),
 		Tokens: server.NewTokens(server.LiveSecrets{Reader: kube, Namespace: namespace}, s.clock),

@@ -14,8 +14,8 @@ import (
 // API server refuses, and 429 with RetryAfter for every passing trouble. An error means that nothing was changed, or, for a 429,
 // that the outcome is unknown and the request can be sent again. No error means that the change is in etcd.
 //
-// Objects that a method returns are the caller's to change, except those of Users and Roles, which belong to the cache and must not
-// be changed.
+// Objects that a method returns are the caller's to change, except those of Users and Roles and of their pages, which belong to the
+// cache and must not be changed. The lists themselves are the caller's.
 type Store interface {
 	// User reads one user, live.
 	User(ctx context.Context, directory, id string) (*v1alpha1.ScimUser, error)
@@ -25,6 +25,9 @@ type Store interface {
 	UsersByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimUser, error)
 	// Users lists all users that count, from the cache, ordered by creation time and id. It is complete or a 429.
 	Users(ctx context.Context, directory string) ([]*v1alpha1.ScimUser, error)
+	// UsersPage is the part of Users from position from, which counts from 0, with at most count users, and the number of all of
+	// them, as of one moment. It costs what is on the page.
+	UsersPage(ctx context.Context, directory string, from, count int) (page []*v1alpha1.ScimUser, total int, err error)
 	// CreateUser creates a user; spec.Directory is set by the store.
 	CreateUser(ctx context.Context, directory string, spec *v1alpha1.ScimUserSpec) (*v1alpha1.ScimUser, error)
 	// UpdateUser reads the user live, calls change with a copy, and writes what change made of its spec, unless that is equal to
@@ -43,6 +46,8 @@ type Store interface {
 	RolesByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimRole, error)
 	// Roles lists all roles that count, from the cache, ordered by creation time and id. It is complete or a 429.
 	Roles(ctx context.Context, directory string) ([]*v1alpha1.ScimRole, error)
+	// RolesPage is to Roles what UsersPage is to Users.
+	RolesPage(ctx context.Context, directory string, from, count int) (page []*v1alpha1.ScimRole, total int, err error)
 	// Members returns the ids of a role's pushed members: those inline, or those of its slices, in that order. A slice that is gone
 	// because the role has moved on is an error scim.TryAgain.
 	Members(ctx context.Context, role *v1alpha1.ScimRole) ([]string, error)

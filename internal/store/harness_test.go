@@ -119,22 +119,30 @@ func newReplica(t testing.TB) *replica {
 		_, err := informers.GetInformer(t.Context(), obj, cache.BlockUntilSynced(false))
 		must(t, err)
 	}
-	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		_ = informers.Start(ctx)
-	}()
-	t.Cleanup(func() { stop(); <-stopped })
-	if !informers.WaitForCacheSync(t.Context()) {
-		t.Fatal("the cache did not sync")
-	}
 	r := &replica{cache: informers, clock: clocktesting.NewFakePassiveClock(time.Now()), writes: &ledger{counts: map[string]int{}}}
 	r.client, err = r.writes.wrap(config, scheme)
 	must(t, err)
 	r.Store, err = store.New(store.Config{Client: r.client, Cache: informers, Clock: r.clock})
 	must(t, err)
+	must(t, r.Watch(t.Context(), informers))
+	r.start(t)
 	return r
+}
+
+// start fills the cache and the lists.
+func (r *replica) start(t testing.TB) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = r.cache.Start(ctx)
+	}()
+	t.Cleanup(func() { stop(); <-stopped })
+	if !r.cache.WaitForCacheSync(t.Context()) {
+		t.Fatal("the cache did not sync")
+	}
+	eventually(t, "the lists are complete", func(context.Context) (bool, error) { return r.Listable(), nil })
 }
 
 // directoryOf gives each test a directory and a suffix of names of its own.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"hash/maphash"
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
@@ -49,39 +48,4 @@ func pause(ctx context.Context, attempt int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// claimNames remembers the claim names of userNames and displayNames, because folding and hashing fifty thousand of them for one
-// page of a list costs more than everything else about it. It forgets everything when it is full.
-type claimNames struct {
-	mu    sync.RWMutex
-	names map[nameKey]string
-}
-
-type nameKey struct {
-	kind  kind
-	value string
-}
-
-// maxClaimNames bounds the memory to some 50 MB; a cluster with more names than that works, more slowly.
-const maxClaimNames = 200_000
-
-func newClaimNames() *claimNames { return &claimNames{names: map[nameKey]string{}} }
-
-func (c *claimNames) of(k kind, value string, compute func() string) string {
-	key := nameKey{k, value}
-	c.mu.RLock()
-	name, ok := c.names[key]
-	c.mu.RUnlock()
-	if ok {
-		return name
-	}
-	name = compute()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.names) >= maxClaimNames {
-		clear(c.names)
-	}
-	c.names[key] = name
-	return name
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,69 +32,37 @@ func RoleCounts(ctx context.Context, reader client.Reader, role *v1alpha1.ScimRo
 	return counts(ctx, reader, role)
 }
 
-// Users lists all users of the directory that count, from the cache, ordered by creation time and id. The users belong to the
-// cache and must not be changed.
+// Users lists all users of the directory that count, from the cache, ordered by creation time and id. The list is the caller's; the
+// users belong to the cache and must not be changed.
 func (s *Store) Users(ctx context.Context, directory string) ([]*v1alpha1.ScimUser, error) {
-	owners, err := s.claimOwners(ctx)
-	if err != nil {
-		return nil, toSCIM(err)
-	}
-	list := &v1alpha1.ScimUserList{}
-	err = s.cache.List(ctx, list, client.MatchingFields{IndexDirectory: directory}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil, toSCIM(fmt.Errorf("list users: %w", err))
-	}
-	found := make([]*v1alpha1.ScimUser, 0, len(list.Items))
-	for i := range list.Items {
-		if user := &list.Items[i]; belongs(user, directory) && s.countsAmong(user, owners) {
-			found = append(found, user)
-		}
-	}
-	slices.SortFunc(found, byCreation[*v1alpha1.ScimUser])
-	return found, nil
+	users, _, err := s.UsersPage(ctx, directory, 0, -1)
+	return users, err
 }
 
-// Roles lists all roles of the directory that count, from the cache, ordered by creation time and id. The roles belong to the
-// cache and must not be changed.
+// UsersPage is the part of Users from position from, which counts from 0, with at most count users; all of them when count is
+// negative. It says how many there are in all, as of the same moment, and costs what is on the page.
+func (s *Store) UsersPage(_ context.Context, directory string, from, count int) (page []*v1alpha1.ScimUser, total int, err error) {
+	if !s.Listable() {
+		return nil, 0, tryAgain(textNotSynced, nil)
+	}
+	page, total = s.lists.users.part(directory, from, count)
+	return page, total, nil
+}
+
+// Roles lists all roles of the directory that count, from the cache, ordered by creation time and id. The list is the caller's; the
+// roles belong to the cache and must not be changed.
 func (s *Store) Roles(ctx context.Context, directory string) ([]*v1alpha1.ScimRole, error) {
-	owners, err := s.claimOwners(ctx)
-	if err != nil {
-		return nil, toSCIM(err)
-	}
-	list := &v1alpha1.ScimRoleList{}
-	err = s.cache.List(ctx, list, client.MatchingFields{IndexDirectory: directory}, client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return nil, toSCIM(fmt.Errorf("list roles: %w", err))
-	}
-	found := make([]*v1alpha1.ScimRole, 0, len(list.Items))
-	for i := range list.Items {
-		if role := &list.Items[i]; belongs(role, directory) && s.countsAmong(role, owners) {
-			found = append(found, role)
-		}
-	}
-	slices.SortFunc(found, byCreation[*v1alpha1.ScimRole])
-	return found, nil
+	roles, _, err := s.RolesPage(ctx, directory, 0, -1)
+	return roles, err
 }
 
-// claimOwners maps every claim in the cache to its owner.
-func (s *Store) claimOwners(ctx context.Context) (map[string]string, error) {
-	if !s.synced() {
-		return nil, tryAgain(textNotSynced, nil)
+// RolesPage is to Roles what UsersPage is to Users.
+func (s *Store) RolesPage(_ context.Context, directory string, from, count int) (page []*v1alpha1.ScimRole, total int, err error) {
+	if !s.Listable() {
+		return nil, 0, tryAgain(textNotSynced, nil)
 	}
-	claims := &v1alpha1.ScimClaimList{}
-	if err := s.cache.List(ctx, claims, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list claims: %w", err)
-	}
-	owners := make(map[string]string, len(claims.Items))
-	for i := range claims.Items {
-		owners[claims.Items[i].Name] = claims.Items[i].Spec.Owner
-	}
-	return owners, nil
-}
-
-func (s *Store) countsAmong(obj client.Object, owners map[string]string) bool {
-	name := s.names.of(kindOf(obj), valueOf(obj), func() string { return ClaimNameOf(obj) })
-	return alive(obj) && owners[name] == obj.GetName()
+	page, total = s.lists.roles.part(directory, from, count)
+	return page, total, nil
 }
 
 // UserNames gives the userNames of those ids that are known, from the cache, for display only: none while the cache is not synced.

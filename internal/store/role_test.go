@@ -52,9 +52,10 @@ func TestRoleLife(t *testing.T) {
 	of, err = r.RolesOf(ctx, "other", "d")
 	must(t, err)
 	same(t, 0, len(of), "but not another directory's")
-	listed, err := r.Roles(ctx, dir)
-	must(t, err)
-	same(t, 1, len(listed), "a role that counts is listed")
+	eventually(t, "a role that counts is listed", func(context.Context) (bool, error) {
+		listed, err := r.Roles(ctx, dir)
+		return len(listed) == 1, err
+	})
 
 	must(t, r.DeleteRole(ctx, dir, made.Name, nil))
 	wantStatus(t, r.DeleteRole(ctx, dir, made.Name, nil), http.StatusNotFound)

@@ -45,8 +45,9 @@ type Store struct {
 	clock  clock.PassiveClock
 	log    logr.Logger
 	rand   io.Reader
-	names  *claimNames
 	queue  *lanes
+	// lists is nil until Watch.
+	lists *rosters
 }
 
 // New returns a Store. It starts nothing and makes no request.
@@ -68,7 +69,7 @@ func New(c Config) (*Store, error) {
 	}
 	return &Store{
 		client: c.Client, cache: c.Cache, synced: c.Synced, clock: c.Clock, log: c.Log, rand: c.Rand,
-		names: newClaimNames(), queue: newLanes(),
+		queue: newLanes(),
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,11 +46,10 @@ func TestUserLife(t *testing.T) {
 
 	r.seen(t, store.ClaimNameOf(made), &v1alpha1.ScimClaim{}, func() bool { return true })
 	r.seen(t, made.Name, &v1alpha1.ScimUser{}, func() bool { return true })
-	listed, err := r.Users(ctx, dir)
-	must(t, err)
-	if len(listed) != 1 || listed[0].Name != made.Name {
-		t.Fatalf("listed %v, want the one user", listed)
-	}
+	eventually(t, "the one user is listed", func(context.Context) (bool, error) {
+		listed, err := r.Users(ctx, dir)
+		return len(listed) == 1 && listed[0].Name == made.Name, err
+	})
 	same(t, map[string]string{made.Name: "Ada.Lovelace@Example.com"}, r.UserNames(ctx, []string{made.Name, "nobody", "../x"}), "only known ids have names")
 
 	must(t, r.DeleteUser(ctx, dir, made.Name, nil))
@@ -300,6 +300,7 @@ func TestNothingPartialBeforeTheCacheIsSynced(t *testing.T) {
 	r.writes.take()
 	fresh, err := store.New(store.Config{Client: r.client, Cache: r.cache, Synced: func() bool { return false }})
 	must(t, err)
+	must(t, fresh.Watch(ctx, r.cache))
 	for name, read := range map[string]func() error{
 		"users":    func() error { _, err := fresh.Users(ctx, dir); return err },
 		"roles":    func() error { _, err := fresh.Roles(ctx, dir); return err },

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"sync"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// roster knows the objects of one kind that count, in the order of a list, for each directory. It is told of every object and every
+// claim, in whatever order, and says at any time what Counts would say of those that it was told of last. It is safe for concurrent
+// use.
+type roster[T client.Object] struct {
+	mu      sync.RWMutex
+	bearers map[string]bearer[T]
+	// owners maps every claim to the object that it names.
+	owners map[string]string
+	// listed has the bearers that count, by directory.
+	listed map[string]*ordered[T]
+}
+
+// bearer is an object, and the name of the claim that it needs: folding and hashing a name costs more than everything else here.
+type bearer[T client.Object] struct {
+	object T
+	claim  string
+	counts bool
+}
+
+func newRoster[T client.Object]() *roster[T] {
+	return &roster[T]{bearers: map[string]bearer[T]{}, owners: map[string]string{}, listed: map[string]*ordered[T]{}}
+}
+
+// put takes an object as it is now.
+func (r *roster[T]) put(obj T) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, known := r.bearers[obj.GetName()]
+	next := bearer[T]{object: obj}
+	if known && valueOf(old.object) == valueOf(obj) {
+		next.claim = old.claim
+	} else {
+		next.claim = ClaimNameOf(obj)
+	}
+	r.unlist(old)
+	r.list(next)
+}
+
+// drop takes it that an object is gone.
+func (r *roster[T]) drop(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unlist(r.bearers[name])
+	delete(r.bearers, name)
+}
+
+// claimed takes a claim as it is now; owner is empty when the claim is gone.
+func (r *roster[T]) claimed(claim, owner string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.owners[claim]
+	if old == owner {
+		return
+	}
+	if owner == "" {
+		delete(r.owners, claim)
+	} else {
+		r.owners[claim] = owner
+	}
+	for _, name := range []string{old, owner} {
+		if b, known := r.bearers[name]; known {
+			r.unlist(b)
+			r.list(b)
+		}
+	}
+}
+
+// list keeps a bearer, and lists it if it counts.
+func (r *roster[T]) list(b bearer[T]) {
+	name, directory := b.object.GetName(), directoryOf(b.object)
+	b.counts = directory != "" && alive(b.object) && r.owners[b.claim] == name
+	r.bearers[name] = b
+	if !b.counts {
+		return
+	}
+	list := r.listed[directory]
+	if list == nil {
+		list = &ordered[T]{}
+		r.listed[directory] = list
+	}
+	list.put(b.object)
+}
+
+// unlist takes a bearer out of its directory's list, if it is in it.
+func (r *roster[T]) unlist(b bearer[T]) {
+	if !b.counts {
+		return
+	}
+	directory := directoryOf(b.object)
+	list := r.listed[directory]
+	if list.remove(b.object); list.size == 0 {
+		delete(r.listed, directory)
+	}
+}
+
+// part copies at most count objects of the directory's list from position from on, and says how many there are in all. A negative
+// count means everything.
+func (r *roster[T]) part(directory string, from, count int) (found []T, total int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	list := r.listed[directory]
+	if list == nil {
+		return nil, 0
+	}
+	if count < 0 {
+		count = list.size
+	}
+	return list.part(from, count), list.size
+}
+
+// rosters are what a Store lists from.
+type rosters struct {
+	users *roster[*v1alpha1.ScimUser]
+	roles *roster[*v1alpha1.ScimRole]
+	// filled says, for each source, whether everything that was there at first has arrived.
+	filled []func() bool
+}
+
+// claimed passes a claim to the roster of the kind that its name is about.
+func (r *rosters) claimed(claim, owner string) {
+	k, ok := kindOfClaim(claim)
+	switch {
+	case !ok:
+	case k == userKind:
+		r.users.claimed(claim, owner)
+	default:
+		r.roles.claimed(claim, owner)
+	}
+}
