@@ -108,15 +108,35 @@ func AppendError(dst []byte, e *Error) []byte {
 	return append(dst, '}')
 }
 
-// AppendList appends a ListResponse (RFC 7644 section 3.4.2) with items resources, each of which the function appends. Okta reads
-// the three numbers as integers, and Resources as an array even when there is none.
+// Page is what a ListResponse says about itself.
+type Page struct {
+	// TotalResults is the number of resources on all pages, Items that on this one.
+	TotalResults, Items int
+	// StartIndex is the position, from 1, of the first resource; 0 leaves it out, as a page by cursor does.
+	StartIndex int
+	// NextCursor leads to the next page; empty on the last one, and on pages by index.
+	NextCursor string
+}
+
+// AppendList appends a ListResponse (RFC 7644 section 3.4.2) with items resources, each of which the function appends.
 func AppendList(dst []byte, totalResults, startIndex, items int, each func(dst []byte, i int) []byte) []byte {
+	return AppendPage(dst, Page{TotalResults: totalResults, StartIndex: startIndex, Items: items}, each)
+}
+
+// AppendPage appends a ListResponse (RFC 7644 section 3.4.2, RFC 9865 section 2) with the resources that the function appends. Okta
+// reads the three numbers as integers, and Resources as an array even when there is none.
+func AppendPage(dst []byte, page Page, each func(dst []byte, i int) []byte) []byte {
 	dst = append(dst, `{"schemas":["`+ListResponseSchema+`"],"totalResults":`...)
-	dst = strconv.AppendInt(dst, int64(totalResults), 10)
-	dst = strconv.AppendInt(append(dst, `,"startIndex":`...), int64(startIndex), 10)
-	dst = strconv.AppendInt(append(dst, `,"itemsPerPage":`...), int64(items), 10)
+	dst = strconv.AppendInt(dst, int64(page.TotalResults), 10)
+	if page.StartIndex > 0 {
+		dst = strconv.AppendInt(append(dst, `,"startIndex":`...), int64(page.StartIndex), 10)
+	}
+	dst = strconv.AppendInt(append(dst, `,"itemsPerPage":`...), int64(page.Items), 10)
+	if page.NextCursor != "" {
+		dst = AppendString(append(dst, `,"nextCursor":`...), page.NextCursor)
+	}
 	dst = append(dst, `,"Resources":[`...)
-	for i := range items {
+	for i := range page.Items {
 		if i > 0 {
 			dst = append(dst, ',')
 		}

@@ -24,6 +24,9 @@ const (
 	TypeInvalidValue  ErrorType = "invalidValue"
 	TypeInvalidVers   ErrorType = "invalidVers"
 	TypeSensitive     ErrorType = "sensitive"
+	TypeInvalidCursor ErrorType = "invalidCursor"
+	TypeExpiredCursor ErrorType = "expiredCursor"
+	TypeInvalidCount  ErrorType = "invalidCount"
 )
 
 // Error is a SCIM error: what the client is told, and nothing that it may not know. Detail is written for the administrator of

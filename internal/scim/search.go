@@ -6,13 +6,15 @@ import (
 	"strings"
 )
 
-// SearchRequest is the body of POST /.search (RFC 7644 section 3.4.3).
+// SearchRequest is the body of POST /.search (RFC 7644 section 3.4.3, RFC 9865 section 3).
 type SearchRequest struct {
 	Attributes, ExcludedAttributes []string
 	Filter                         string
 	SortBy, SortOrder              string
 	// StartIndex and Count are nil when the client left them out.
 	StartIndex, Count *int
+	// Cursor is nil when the client does not page by cursors, and empty when it asks for the first page.
+	Cursor *string
 }
 
 // ParseSearchRequest reads a decoded search request. A member of the wrong type is 400 invalidValue.
@@ -29,6 +31,13 @@ func ParseSearchRequest(body Resource) (SearchRequest, error) {
 			}
 			*target = s
 		}
+	}
+	if v, _ := body.Get("cursor"); v != nil {
+		s, ok := v.(string)
+		if !ok {
+			return out, BadRequest(TypeInvalidCursor, "cursor must be a string.")
+		}
+		out.Cursor = &s
 	}
 	for name, target := range map[string]*[]string{"attributes": &out.Attributes, "excludedAttributes": &out.ExcludedAttributes} {
 		list, ok := stringList(body, name)
