@@ -30,6 +30,13 @@ type layout struct {
 // shard: removals shrink a shard, additions fill the first that has room, new shards come last, and empty ones go. So one member
 // more or less rewrites one shard, and shard k of the bindings changes with slice k. Up to v1alpha1.MaxMembers ids are inline.
 func (l layout) apply(ops []scim.MemberOp) layout {
+	if next, ok := l.applyFew(ops); ok {
+		return next
+	}
+	return l.applyAny(ops)
+}
+
+func (l layout) applyAny(ops []scim.MemberOp) layout {
 	home := l.homes()
 	want := desired(home, ops)
 	if sameSet(home, want) {
