@@ -17,8 +17,8 @@ import (
 	"github.com/scim-operator/scim-operator/internal/server"
 )
 
-func TestEveryRouteNeedsAToken(t *testing.T) {
-	s := newSCIM(t)
+func TestR1EveryRouteNeedsACredential(t *testing.T) {
+	s := newSCIM(t, func(cfg *server.Config) { cfg.FailuresPerSource, cfg.Failures = 100_000, 100_000 })
 	const foreign = "scimk8s_of_another_directory_0123456789"
 	s.addDirectory("another", foreign)
 	refusals := map[string][]string{

@@ -41,9 +41,6 @@ func notModifiedAnswer(version string) *answer {
 func errorAnswer(e *scim.Error) *answer {
 	a := newAnswer(e.Status, scim.AppendError(nil, e))
 	a.errorType = e.Type
-	if e.Status == http.StatusUnauthorized {
-		a.header.Set("WWW-Authenticate", challenge)
-	}
 	if e.RetryAfter > 0 || e.Status == http.StatusTooManyRequests {
 		a.header.Set("Retry-After", retryAfter(e.RetryAfter))
 	}

@@ -25,6 +25,10 @@ const (
 	DefaultPageSize = 100
 	// DefaultMaxPageSize is the number of resources on the largest page.
 	DefaultMaxPageSize = 1000
+	// DefaultFailuresPerSource is the number of wrong credentials a minute from one address that are answered 401.
+	DefaultFailuresPerSource = 60
+	// DefaultFailures is the number of wrong credentials a minute from everywhere that are answered 401.
+	DefaultFailures = 600
 )
 
 // Directories finds the directory that a path names.
@@ -59,6 +63,9 @@ type Config struct {
 	RequestTimeout time.Duration
 	// PageSize and MaxPageSize are the number of resources on a page without and with the parameter count.
 	PageSize, MaxPageSize int
+	// FailuresPerSource and Failures are the numbers of wrong credentials a minute, from one address and in all, beyond which others
+	// are answered 429. Valid credentials are neither counted nor held back.
+	FailuresPerSource, Failures int
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -74,6 +81,8 @@ func (c Config) withDefaults() (Config, error) {
 	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
 	c.PageSize = orDefault(c.PageSize, DefaultPageSize)
 	c.MaxPageSize = orDefault(c.MaxPageSize, DefaultMaxPageSize)
+	c.FailuresPerSource = orDefault(c.FailuresPerSource, DefaultFailuresPerSource)
+	c.Failures = orDefault(c.Failures, DefaultFailures)
 	return c, nil
 }
 

@@ -22,6 +22,7 @@ import (
 type Handler struct {
 	cfg       Config
 	endpoints map[string][]route
+	failures  *failureLimits
 }
 
 // New makes a Handler. It fails if a part that it cannot do without is missing.
@@ -30,7 +31,7 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, endpoints: map[string][]route{}}
+	h := &Handler{cfg: cfg, endpoints: map[string][]route{}, failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures)}
 	for _, r := range routes() {
 		h.endpoints[r.path] = append(h.endpoints[r.path], r)
 	}
@@ -47,6 +48,8 @@ type call struct {
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
 	credential string
+	// readOnly is true for a credential that may change nothing.
+	readOnly bool
 	// tokenKey is derived from the token that the request authenticated with: the same on every replica, and known to nobody who
 	// does not know the token. It may sign what the same client will send back.
 	tokenKey [sha256.Size]byte
@@ -121,7 +124,10 @@ func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
 	if !ok {
 		return nil, &methodNotAllowed{allow: allowed(methods)}
 	}
-	var err error
+	err := c.checkAccess(chosen)
+	if err != nil {
+		return nil, err
+	}
 	if c.query, err = url.ParseQuery(c.request.URL.RawQuery); err != nil {
 		return nil, scim.BadRequest(scim.TypeInvalidValue, "The query of the URL is not correctly encoded.")
 	}
@@ -184,7 +190,11 @@ func failure(ctx context.Context, c *call, err error) *answer {
 		}
 	}
 	c.cause = known.Cause
-	return errorAnswer(known)
+	a := errorAnswer(known)
+	if known.Status == http.StatusUnauthorized {
+		a.header["Www-Authenticate"] = challenges(c.directory)
+	}
+	return a
 }
 
 func internalError(cause error) *scim.Error {

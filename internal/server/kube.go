@@ -40,17 +40,18 @@ type LiveSecrets struct {
 	Namespace string
 }
 
-// SecretValue implements SecretReader.
-func (s LiveSecrets) SecretValue(ctx context.Context, name, key string) ([]byte, error) {
+// SecretValues implements SecretReader.
+func (s LiveSecrets) SecretValues(ctx context.Context, name string, keys ...string) ([][]byte, error) {
 	var secret corev1.Secret
 	err := s.Reader.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: name}, &secret)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
 		return nil, err
 	}
-	return secret.Data[key], nil
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i] = secret.Data[key]
+	}
+	return values, nil
 }
 
 // StatusLastRequests writes the time of the last request to the status of the ScimDirectory.

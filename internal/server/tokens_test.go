@@ -24,16 +24,30 @@ type scriptedSecrets struct {
 	reads  int
 }
 
-func (s *scriptedSecrets) SecretValue(_ context.Context, name, key string) ([]byte, error) {
+func (s *scriptedSecrets) SecretValues(_ context.Context, name string, keys ...string) ([][]byte, error) {
 	s.reads++
 	if s.err != nil {
 		return nil, s.err
 	}
-	value, ok := s.values[name+"/"+key]
-	if !ok {
-		return nil, nil
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		if value, ok := s.values[name+"/"+key]; ok {
+			values[i] = []byte(value)
+		}
 	}
-	return []byte(value), nil
+	return values, nil
+}
+
+// find looks for a credential as authenticate does, and returns its name.
+func find(ctx context.Context, tokens *Tokens, credentials []v1alpha1.Credential, shown presented) (string, error) {
+	found, err := tokens.Match(ctx, credentials, shown)
+	if err == nil && found == nil {
+		found, err = tokens.MatchLive(ctx, credentials, shown)
+	}
+	if found == nil {
+		return "", err
+	}
+	return found.Name, err
 }
 
 func credential(name, secret, key string) v1alpha1.Credential {
@@ -66,7 +80,7 @@ func TestTokensMatch(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			tokens := NewTokens(&scriptedSecrets{values: values}, testclock.NewFakePassiveClock(time.Unix(0, 0)))
-			got, err := tokens.Match(t.Context(), tc.credentials, tc.token)
+			got, err := find(t.Context(), tokens, tc.credentials, presented{secret: tc.token})
 			if err != nil || got != tc.want {
 				t.Errorf("%s: Match() = %q, %v; want %q", tc.reason, got, err, tc.want)
 			}
@@ -81,7 +95,7 @@ func TestTokenRotation(t *testing.T) {
 	credentials := []v1alpha1.Credential{credential("c", "s", "token")}
 	expect := func(reason, token, want string) {
 		t.Helper()
-		if got, err := tokens.Match(t.Context(), credentials, token); err != nil || got != want {
+		if got, err := find(t.Context(), tokens, credentials, presented{secret: token}); err != nil || got != want {
 			t.Fatalf("%s: Match() = %q, %v; want %q", reason, got, err, want)
 		}
 	}
@@ -107,11 +121,11 @@ func TestWrongTokensCostFewReads(t *testing.T) {
 	const seconds = 20
 	for range seconds {
 		for range 100 {
-			if got, err := tokens.Match(t.Context(), credentials, tokenB); got != "" || err != nil {
+			if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenB}); got != "" || err != nil {
 				t.Fatalf("Match() of a wrong token = %q, %v", got, err)
 			}
 		}
-		if got, err := tokens.Match(t.Context(), credentials, tokenA); got != "c" || err != nil {
+		if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenA}); got != "c" || err != nil {
 			t.Fatalf("Match() of the right token among wrong ones = %q, %v", got, err)
 		}
 		clock.SetTime(clock.Now().Add(time.Second))
@@ -126,25 +140,25 @@ func TestUnreadableSecret(t *testing.T) {
 	secrets := &scriptedSecrets{values: map[string]string{"s/token": tokenA}}
 	tokens := NewTokens(secrets, clock)
 	credentials := []v1alpha1.Credential{credential("c", "s", "token")}
-	if got, err := tokens.Match(t.Context(), credentials, tokenA); got != "c" || err != nil {
+	if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenA}); got != "c" || err != nil {
 		t.Fatalf("Match() = %q, %v", got, err)
 	}
 	secrets.err = errors.New("connection refused")
-	if got, err := tokens.Match(t.Context(), credentials, tokenA); got != "c" || err != nil {
+	if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenA}); got != "c" || err != nil {
 		t.Errorf("a token that was read less than ten seconds ago needs no read: Match() = %q, %v", got, err)
 	}
 	clock.SetTime(clock.Now().Add(tokenFreshness))
 	for range 10 {
-		if got, err := tokens.Match(t.Context(), credentials, tokenA); got != "" || !errors.Is(err, secrets.err) {
+		if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenA}); got != "" || !errors.Is(err, secrets.err) {
 			t.Errorf("a token that can no longer be checked is neither right nor wrong: Match() = %q, %v", got, err)
 		}
 	}
-	if got, err := tokens.Match(t.Context(), credentials, ""); got != "" || err != nil {
+	if got, err := find(t.Context(), tokens, credentials, presented{secret: ""}); got != "" || err != nil {
 		t.Errorf("no token is no token, whatever the Secrets: Match() = %q, %v", got, err)
 	}
 	secrets.err = nil
 	clock.SetTime(clock.Now().Add(secretReadInterval))
-	if got, err := tokens.Match(t.Context(), credentials, tokenA); got != "c" || err != nil {
+	if got, err := find(t.Context(), tokens, credentials, presented{secret: tokenA}); got != "c" || err != nil {
 		t.Errorf("once the Secret can be read again, its token works: Match() = %q, %v", got, err)
 	}
 }
