@@ -71,11 +71,12 @@ func (c *change) singular(into map[string]any, name string) error {
 		delete(into, name)
 		return nil
 	}
-	value, err := c.element(c.value)
+	raw := c.alone()
+	value, err := c.element(raw)
 	if err != nil {
 		return err
 	}
-	given, ok := c.value.(map[string]any)
+	given, ok := raw.(map[string]any)
 	if attr := c.path.Attribute; attr == nil || attr.Type != schema.Complex || !ok {
 		set(into, name, value)
 		return nil
@@ -99,6 +100,15 @@ func (c *change) singular(into map[string]any, name string) error {
 	}
 	into[name] = merged
 	return nil
+}
+
+// alone is the value of a complex attribute out of an array of one, in which Entra sends managers.
+func (c *change) alone() any {
+	attr := c.path.Attribute
+	if list, ok := c.value.([]any); ok && len(list) == 1 && attr != nil && attr.Type == schema.Complex {
+		return list[0]
+	}
+	return c.value
 }
 
 func set(into map[string]any, name string, value any) {
