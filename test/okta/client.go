@@ -43,6 +43,8 @@ type Config struct {
 	Timeout time.Duration
 	// Sleep waits between retries; the default waits for real.
 	Sleep func(context.Context, time.Duration) error
+	// Header replaces headers of Okta's, for a client of another make; an empty value leaves the header out.
+	Header map[string]string
 	// Observe, when set, is called with every exchange, from the goroutine that made it, and Exchanges records nothing.
 	Observe func(Exchange)
 }

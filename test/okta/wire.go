@@ -102,8 +102,10 @@ func (c *Client) setHeaders(request *http.Request, hasBody bool, override map[st
 	if hasBody {
 		header["Content-Type"] = "application/scim+json; charset=utf-8"
 	}
-	for name, value := range override {
-		header[http.CanonicalHeaderKey(name)] = value
+	for _, replacing := range []map[string]string{c.config.Header, override} {
+		for name, value := range replacing {
+			header[http.CanonicalHeaderKey(name)] = value
+		}
 	}
 	for name, value := range header {
 		if value != "" {
