@@ -4,14 +4,11 @@ package directories
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,13 +16,6 @@ import (
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
-
-// minTokenLength is the length, in bytes, below which the SCIM server treats a token as absent.
-const minTokenLength = 32
-
-// recheckCredentials is how long a credential that cannot be used is left alone. Secrets are not watched, because that takes the
-// right to read all of them.
-const recheckCredentials = time.Minute
 
 // Options configures the controller.
 type Options struct {
@@ -39,6 +29,7 @@ type reconciler struct {
 	// cached reads from informers; live reads from the API server.
 	cached  client.Client
 	live    client.Reader
+	clock   clock.PassiveClock
 	options Options
 }
 
@@ -52,10 +43,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("directory %s: %w", directory.Name, err)
 	}
-	var result ctrl.Result
-	if len(found.credentialErrs) > 0 {
-		result.RequeueAfter = recheckCredentials
-	}
+	result := ctrl.Result{RequeueAfter: nextCheck(&directory, found, r.clock.Now())}
 	status := desiredStatus(&directory, found)
 	if apiequality.Semantic.DeepEqual(status, directory.Status) {
 		return result, nil
@@ -91,34 +79,6 @@ func (r *reconciler) gather(ctx context.Context, directory *v1alpha1.ScimDirecto
 		return f, fmt.Errorf("list roles: %w", err)
 	}
 	f.roles = len(roles.Items)
-	for _, credential := range directory.Spec.Credentials {
-		if err := r.checkCredential(ctx, credential); err != nil {
-			f.credentialErrs = append(f.credentialErrs, fmt.Sprintf("credential %q: %v", credential.Name, err))
-		}
-	}
+	r.gatherCredentials(ctx, directory, &f)
 	return f, nil
-}
-
-// checkCredential says why a credential cannot be used. Trouble in reaching the API server is reported as such and is not counted
-// against the credential: it is tried again anyhow.
-func (r *reconciler) checkCredential(ctx context.Context, credential v1alpha1.Credential) error {
-	ref := credential.TokenSecretRef
-	var secret corev1.Secret
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: r.options.Namespace, Name: ref.Name}, &secret)
-	switch {
-	case apierrors.IsNotFound(err):
-		return fmt.Errorf("Secret %s/%s does not exist", r.options.Namespace, ref.Name) //nolint:staticcheck // Secret is the kind's name
-	case apierrors.IsForbidden(err):
-		return fmt.Errorf("the operator may not read Secret %s/%s", r.options.Namespace, ref.Name)
-	case err != nil:
-		return errors.New("the Secret cannot be read at present")
-	}
-	key := ref.Key
-	if key == "" {
-		key = "token"
-	}
-	if len(strings.TrimSpace(string(secret.Data[key]))) < minTokenLength {
-		return fmt.Errorf("key %q of Secret %s/%s is absent or shorter than %d characters", key, r.options.Namespace, ref.Name, minTokenLength)
-	}
-	return nil
 }

@@ -18,8 +18,12 @@ type facts struct {
 	users, suspended, roles int
 	// usernameErr says why spec.identity.username does not compile.
 	usernameErr error
-	// credentialErrs name the credentials whose Secrets cannot be used, and why.
+	// credentialErrs name the credentials that cannot be used, and why.
 	credentialErrs []string
+	// expired counts those of them that are past their end.
+	expired int
+	// recheck is true while the Secret of a credential cannot be used.
+	recheck bool
 }
 
 // desiredStatus is the status that a directory with these facts has. lastRequestTime is the SCIM server's to write.
@@ -50,6 +54,9 @@ func readyCondition(directory *v1alpha1.ScimDirectory, f facts) metav1.Condition
 	case f.usernameErr != nil:
 		c.Reason = v1alpha1.ReasonInvalidUsernameExpression
 		c.Message = fmt.Sprintf("spec.identity.username does not compile, so no user of this directory gets access: %v", f.usernameErr)
+	case f.expired == len(directory.Spec.Credentials):
+		c.Reason = v1alpha1.ReasonCredentialExpired
+		c.Message = "Every credential has expired, so every request is refused with 401: " + strings.Join(f.credentialErrs, "; ")
 	case len(f.credentialErrs) == len(directory.Spec.Credentials):
 		c.Reason = v1alpha1.ReasonCredentialNotFound
 		c.Message = "No credential can be used, so every request is refused with 401: " + strings.Join(f.credentialErrs, "; ")

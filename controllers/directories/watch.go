@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,7 +24,7 @@ type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
 func SetupWithManager(mgr ctrl.Manager, options Options) error {
-	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader(), options: options}
+	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader(), clock: clock.RealClock{}, options: options}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("directories").
 		For(&v1alpha1.ScimDirectory{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
