@@ -153,6 +153,7 @@ func (h *Handler) groupsOf(ctx context.Context, c *call, user *v1alpha1.ScimUser
 func userAnswer(status int, c *call, user *v1alpha1.ScimUser, groups []translate.GroupRef, projection schema.Projection) *answer {
 	a := newAnswer(status, appendUser(nil, c, user, groups, projection))
 	a.header.Set("ETag", translate.Version(&user.ObjectMeta))
+	a.header.Set("Content-Location", translate.UserLocation(c.base, user.Name))
 	return a
 }
 

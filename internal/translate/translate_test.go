@@ -2,9 +2,11 @@ package translate_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,27 @@ func multiValues(t *rapid.T, label string) []v1alpha1.MultiValue {
 	return out
 }
 
+// uris draws what a reference may be.
+var uris = rapid.SampledFrom([]string{"", "https://example.com/a?b=c#d", "../people/alice", "tel:+49-30-1", "https://example.com/ä"})
+
+// references draws values that are URIs, and certificates such that are DER in base64.
+func references(t *rapid.T, label string) []v1alpha1.MultiValue {
+	out := multiValues(t, label)
+	for i := range out {
+		out[i].Value = fmt.Sprintf("https://example.com/%d/%s", i, url.PathEscape(out[i].Value))
+	}
+	return out
+}
+
+func certificates(t *rapid.T, label string) []v1alpha1.MultiValue {
+	out := multiValues(t, label)
+	for i := range out {
+		// A sequence of one integer.
+		out[i].Value = base64.StdEncoding.EncodeToString([]byte{0x30, 0x03, 0x02, 0x01, byte(i)})
+	}
+	return out
+}
+
 // rawJSON draws canonical JSON, as this package writes it, other than null.
 func rawJSON(t *rapid.T) apiextensionsv1.JSON {
 	text := rapid.SampledFrom([]string{
@@ -96,11 +119,11 @@ var userSpecs = rapid.Custom(func(t *rapid.T) v1alpha1.ScimUserSpec {
 	active := rapid.Bool().Draw(t, "active")
 	s := v1alpha1.ScimUserSpec{
 		UserName: "u" + words.Draw(t, "userName"), ExternalID: words.Draw(t, "externalId"), Active: &active,
-		DisplayName: words.Draw(t, "displayName"), NickName: words.Draw(t, "nickName"), ProfileURL: words.Draw(t, "profileUrl"),
+		DisplayName: words.Draw(t, "displayName"), NickName: words.Draw(t, "nickName"), ProfileURL: uris.Draw(t, "profileUrl"),
 		Title: words.Draw(t, "title"), UserType: words.Draw(t, "userType"), PreferredLanguage: words.Draw(t, "preferredLanguage"),
 		Locale: words.Draw(t, "locale"), Timezone: words.Draw(t, "timezone"),
-		Emails: multiValues(t, "emails"), PhoneNumbers: multiValues(t, "phoneNumbers"), Ims: multiValues(t, "ims"), Photos: multiValues(t, "photos"),
-		Entitlements: multiValues(t, "entitlements"), Roles: multiValues(t, "roles"), X509Certificates: multiValues(t, "x509"),
+		Emails: multiValues(t, "emails"), PhoneNumbers: multiValues(t, "phoneNumbers"), Ims: multiValues(t, "ims"), Photos: references(t, "photos"),
+		Entitlements: multiValues(t, "entitlements"), Roles: multiValues(t, "roles"), X509Certificates: certificates(t, "x509"),
 		Extensions:           entries(t, "urn:acme:2.0:User", "http://schemas.example.com/x"),
 		AdditionalAttributes: entries(t, "growthbookRole", "zeta", "a"),
 	}
@@ -114,7 +137,7 @@ var userSpecs = rapid.Custom(func(t *rapid.T) v1alpha1.ScimUserSpec {
 	}
 	e := v1alpha1.EnterpriseUser{EmployeeNumber: words.Draw(t, "number"), CostCenter: words.Draw(t, "costCenter"), Organization: words.Draw(t, "organization"),
 		Division: words.Draw(t, "division"), Department: words.Draw(t, "department")}
-	if m := (v1alpha1.Manager{Value: words.Draw(t, "manager"), Ref: words.Draw(t, "ref"), DisplayName: words.Draw(t, "managerName")}); m != (v1alpha1.Manager{}) {
+	if m := (v1alpha1.Manager{Value: words.Draw(t, "manager"), Ref: uris.Draw(t, "ref"), DisplayName: words.Draw(t, "managerName")}); m != (v1alpha1.Manager{}) {
 		e.Manager = &m
 	}
 	if e != (v1alpha1.EnterpriseUser{}) {

@@ -18,7 +18,8 @@ const membersName = "members"
 //   - objects without a path whose member is members; null there means that members are not touched;
 //   - changes of the sub-attributes display, type and $ref, which this server derives, as nothing to do.
 //
-// Any other filter is 400 invalidFilter, any other path 400 invalidPath, and a member without an id 400 invalidValue.
+// Any other filter is 400 invalidFilter, a change of a member's id 400 mutability, any other path 400 invalidPath, and a member without
+// an id 400 invalidValue.
 func SplitMembers(ops []Op) (attributes []Op, members []scim.MemberOp, err error) {
 	for i := range ops {
 		op := ops[i]
@@ -80,7 +81,7 @@ func (op *Op) memberOps(members []scim.MemberOp) ([]scim.MemberOp, error) {
 	case "display", "type", "$ref":
 		return members, nil
 	default:
-		return nil, op.fail(scim.TypeInvalidPath, "the id of a member cannot be changed; remove the member and add another")
+		return nil, op.fail(scim.TypeMutability, "the id of a member cannot be changed; remove the member and add another")
 	}
 	if op.Path.Filter != nil {
 		return op.filteredMembers(members)

@@ -213,7 +213,7 @@ func TestSplitMembers(t *testing.T) {
 			members: []scim.MemberOp{add("a"), replace(), add("b")}, name: "old"},
 		{reason: "other filters are not supported", ops: `{"op":"remove","path":"members[display eq \"a\"]"}`, fails: "400 invalidFilter"},
 		{reason: "nor are conjunctions", ops: `{"op":"remove","path":"members[value eq \"a\" and type eq \"User\"]"}`, fails: "400 invalidFilter"},
-		{reason: "an id is immutable", ops: `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`, fails: "400 invalidPath"},
+		{reason: "an id is immutable", ops: `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`, fails: "400 mutability"},
 		{reason: "a filter goes with removals", ops: `{"op":"add","path":"members[value eq \"a\"]","value":{"value":"b"}}`, fails: "400 invalidPath"},
 		{reason: "a member has an id", ops: `{"op":"add","path":"members","value":[{"display":"x"}]}`, fails: "400 invalidValue"},
 		{reason: "another id of the group is mutability", ops: `{"op":"replace","value":{"id":"g-2","displayName":"x"}}`, fails: "400 mutability"},

@@ -29,6 +29,8 @@ func multi(a *Attribute)     { a.MultiValued = true }
 // number marks strings for which clients send JSON numbers; Okta's own examples do so.
 func number(a *Attribute) { a.number = true }
 
+func certificate(a *Attribute) { a.certificate = true }
+
 func secret(a *Attribute) { a.Mutability, a.Returned = WriteOnly, Never }
 
 func canonical(values ...string) option {
@@ -91,7 +93,7 @@ func userAttributes() []*Attribute {
 		plural("entitlements", "What the user is entitled to.", text("value", "An entitlement.")),
 		plural("roles", "The user's roles, as the client names them.", text("value", "A role.")),
 		plural("x509Certificates", "The user's certificates.",
-			attribute("value", Binary, "A certificate, DER in base64.", caseExact)),
+			attribute("value", Binary, "A certificate, DER in base64.", caseExact, certificate)),
 	}
 }
 

@@ -24,11 +24,12 @@ const (
 //   - attributes have their canonical names, those under the core schema's URN are at the top;
 //   - null and, for attributes of the schemas, empty arrays and empty strings mean unassigned (RFC 7643 section 2.5) and are left out;
 //   - what this server decides or never keeps (schemas, id, meta, groups, password) is left out without looking at it;
+//   - elements of a multi-valued attribute with the same type and value are one, and canonical values have the schema's spelling;
 //   - booleans may come as strings, and some strings as numbers, as clients are known to send them;
 //   - top-level attributes, extension attributes and extensions that no schema names are kept as they are, within bounds;
 //     sub-attributes that no schema names are left out.
 //
-// A wrong type, two primary values or a value out of bounds is 400 invalidValue, which names the attribute and never the value.
+// A wrong type, a reference that is no URI, two primary values or a value out of bounds is 400 invalidValue, which names the attribute and never the value.
 // Normalize does not ask whether required attributes are there; see RequireAll. It is idempotent.
 func Normalize(t *ResourceType, in scim.Resource) (scim.Resource, error) {
 	n := normalizer{t: t, out: scim.Resource{}}
@@ -248,7 +249,7 @@ func NormalizeValue(a *Attribute, path string, v any) (any, error) {
 	if len(out) == 0 {
 		return nil, nil
 	}
-	return out, nil
+	return merged(out), nil
 }
 
 // NormalizeElement is NormalizeValue for a single value, or for one element of a multi-valued attribute.
@@ -325,7 +326,7 @@ func normalizeString(a *Attribute, path string, v any) (any, error) {
 		if v == "" {
 			return nil, nil
 		}
-		return v, nil
+		return checkString(a, path, v)
 	case json.Number:
 		if a.number {
 			return v.String(), nil

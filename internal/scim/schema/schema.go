@@ -67,6 +67,8 @@ type Attribute struct {
 
 	// number says that clients are known to send numbers for this string.
 	number bool
+	// certificate says that this binary is one certificate.
+	certificate bool
 }
 
 // Sub finds a sub-attribute without regard to case; nil when there is none.
