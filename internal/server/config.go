@@ -25,6 +25,8 @@ const (
 	DefaultPageSize = 100
 	// DefaultMaxPageSize is the number of resources on the largest page.
 	DefaultMaxPageSize = 1000
+	// DefaultCursorTimeout is how long a client may wait before it asks for the next page of a list by cursor.
+	DefaultCursorTimeout = 10 * time.Minute
 	// DefaultFailuresPerSource is the number of wrong credentials a minute from one address that are answered 401.
 	DefaultFailuresPerSource = 60
 	// DefaultFailures is the number of wrong credentials a minute from everywhere that are answered 401.
@@ -63,6 +65,8 @@ type Config struct {
 	RequestTimeout time.Duration
 	// PageSize and MaxPageSize are the number of resources on a page without and with the parameter count.
 	PageSize, MaxPageSize int
+	// CursorTimeout is the age beyond which a cursor is refused; it counts in whole seconds.
+	CursorTimeout time.Duration
 	// FailuresPerSource and Failures are the numbers of wrong credentials a minute, from one address and in all, beyond which others
 	// are answered 429. Valid credentials are neither counted nor held back.
 	FailuresPerSource, Failures int
@@ -79,8 +83,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.UserBodyLimit = orDefault(c.UserBodyLimit, DefaultUserBodyLimit)
 	c.GroupBodyLimit = orDefault(c.GroupBodyLimit, DefaultGroupBodyLimit)
 	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
-	c.PageSize = orDefault(c.PageSize, DefaultPageSize)
 	c.MaxPageSize = orDefault(c.MaxPageSize, DefaultMaxPageSize)
+	c.PageSize = min(orDefault(c.PageSize, DefaultPageSize), c.MaxPageSize)
+	c.CursorTimeout = orDefault(c.CursorTimeout, DefaultCursorTimeout)
 	c.FailuresPerSource = orDefault(c.FailuresPerSource, DefaultFailuresPerSource)
 	c.Failures = orDefault(c.Failures, DefaultFailures)
 	return c, nil

@@ -13,8 +13,11 @@ import (
 // serviceProviderConfigSchema is the URN of RFC 7643 section 8.5.
 const serviceProviderConfigSchema = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 
-// serviceProviderConfig says what is implemented (RFC 7643 section 5). Parameters of the query are ignored (RFC 7644 section 4).
+// serviceProviderConfig says what is implemented (RFC 7643 section 5, RFC 9865 section 4).
 func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, error) {
+	if err := c.unfiltered(); err != nil {
+		return nil, err
+	}
 	no := map[string]any{"supported": false}
 	return okAnswer(scim.AppendValue(nil, scim.Resource{
 		"schemas":        []any{serviceProviderConfigSchema},
@@ -22,8 +25,12 @@ func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, er
 		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 		"filter":         map[string]any{"supported": true, "maxResults": h.cfg.MaxPageSize},
 		"changePassword": no,
-		"sort":           no,
-		"etag":           map[string]any{"supported": true},
+		"sort":           map[string]any{"supported": true},
+		"pagination": map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": h.cfg.PageSize, "maxPageSize": h.cfg.MaxPageSize, "cursorTimeout": int(h.cfg.CursorTimeout.Seconds()),
+		},
+		"etag": map[string]any{"supported": true},
 		"authenticationSchemes": []any{map[string]any{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",
@@ -35,7 +42,19 @@ func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, er
 	})), nil
 }
 
+// unfiltered refuses a filter, because a client would take all that it gets for what matches. All other parameters of queries are
+// ignored on the endpoints for discovery (RFC 7644 section 4).
+func (c *call) unfiltered() error {
+	if _, ok := c.parameter("filter"); ok {
+		return &scim.Error{Status: http.StatusForbidden, Detail: "Filters cannot be used here. Leave the parameter filter out, and choose from the answer."}
+	}
+	return nil
+}
+
 func (h *Handler) listResourceTypes(_ context.Context, c *call) (*answer, error) {
+	if err := c.unfiltered(); err != nil {
+		return nil, err
+	}
 	types := schema.ResourceTypes()
 	return okAnswer(scim.AppendList(nil, len(types), 1, len(types), func(dst []byte, i int) []byte {
 		return schema.AppendResourceType(dst, types[i], c.base)
@@ -52,6 +71,9 @@ func (h *Handler) getResourceType(_ context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) listSchemas(_ context.Context, c *call) (*answer, error) {
+	if err := c.unfiltered(); err != nil {
+		return nil, err
+	}
 	list := schema.Schemas()
 	return okAnswer(scim.AppendList(nil, len(list), 1, len(list), func(dst []byte, i int) []byte {
 		return schema.AppendSchema(dst, list[i], c.base)

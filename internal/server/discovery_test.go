@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -19,15 +20,23 @@ func TestServiceProviderConfig(t *testing.T) {
 			Supported  bool
 			MaxResults int
 		}
+		Pagination struct {
+			Cursor, Index                               bool
+			DefaultPaginationMethod                     string
+			DefaultPageSize, MaxPageSize, CursorTimeout int
+		}
 		AuthenticationSchemes []struct{ Type, Name, Description string }
 		Meta                  struct{ Location string }
 	}
-	must(t, json.Unmarshal(s.call(200, "GET", "/ServiceProviderConfig?filter=ignored", "").body, &got))
-	if !got.Patch.Supported || got.Bulk.Supported || got.ChangePassword.Supported || got.Sort.Supported || !got.Etag.Supported {
+	must(t, json.Unmarshal(s.call(200, "GET", "/ServiceProviderConfig?sortBy=ignored&count=-1&cursor=ignored", "").body, &got))
+	if !got.Patch.Supported || got.Bulk.Supported || got.ChangePassword.Supported || !got.Sort.Supported || !got.Etag.Supported {
 		t.Errorf("the features are not those that are served: %+v", got)
 	}
 	if !got.Filter.Supported || got.Filter.MaxResults != 77 {
 		t.Errorf("filter is %+v, want the page limit 77", got.Filter)
+	}
+	if p := got.Pagination; !p.Cursor || !p.Index || p.DefaultPaginationMethod != "index" || p.DefaultPageSize != 77 || p.MaxPageSize != 77 || p.CursorTimeout != 600 {
+		t.Errorf("pagination is %+v (RFC 9865 section 4)", p)
 	}
 	if len(got.AuthenticationSchemes) != 1 || got.AuthenticationSchemes[0].Type != "oauthbearertoken" {
 		t.Errorf("authenticationSchemes are %+v", got.AuthenticationSchemes)
@@ -61,6 +70,19 @@ func TestSchemasAndResourceTypes(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 		refused(t, s.call(404, "GET", path+"/nothing", ""), 404, "")
+	}
+}
+
+// TestDiscoveryIgnoresQueries holds RFC 7644 section 4: parameters of queries are ignored, but a filter is refused.
+func TestDiscoveryIgnoresQueries(t *testing.T) {
+	s := newSCIM(t)
+	for _, path := range []string{"/ServiceProviderConfig", "/Schemas", "/ResourceTypes"} {
+		plain := s.call(200, "GET", path, "")
+		queried := s.call(200, "GET", path+"?startIndex=2&count=1&sortBy=id&sortOrder=descending&cursor=x&attributes=id", "")
+		if diff := cmp.Diff(string(plain.body), string(queried.body)); diff != "" {
+			t.Errorf("%s heeds parameters of queries (-plain +queried):\n%s", path, diff)
+		}
+		contains(t, refused(t, s.call(403, "GET", path+"?Filter="+url.QueryEscape(`id eq "User"`), ""), 403, ""), "filter")
 	}
 }
 

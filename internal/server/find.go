@@ -7,81 +7,109 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
-	"github.com/scim-operator/scim-operator/internal/scim/filter"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
 	"github.com/scim-operator/scim-operator/internal/translate"
 )
 
 func (h *Handler) listUsers(ctx context.Context, c *call) (*answer, error) {
-	l, err := h.listingOfQuery(c, schema.User())
-	if err != nil {
-		return nil, err
-	}
-	return h.users(ctx, c, l)
+	return h.answerQuery(ctx, c, schema.User())
 }
 
 func (h *Handler) searchUsers(ctx context.Context, c *call) (*answer, error) {
-	l, err := h.listingOfBody(c, schema.User())
-	if err != nil {
-		return nil, err
-	}
-	return h.users(ctx, c, l)
+	return h.answerSearch(ctx, c, schema.User())
 }
 
 func (h *Handler) listGroups(ctx context.Context, c *call) (*answer, error) {
-	l, err := h.listingOfQuery(c, schema.Group())
-	if err != nil {
-		return nil, err
-	}
-	return h.groups(ctx, c, l)
+	return h.answerQuery(ctx, c, schema.Group())
 }
 
 func (h *Handler) searchGroups(ctx context.Context, c *call) (*answer, error) {
-	l, err := h.listingOfBody(c, schema.Group())
-	if err != nil {
-		return nil, err
-	}
-	return h.groups(ctx, c, l)
+	return h.answerSearch(ctx, c, schema.Group())
 }
 
-// users answers a list. Everything is read before the first byte is rendered, so that trouble half way is an error and never a list that
-// is shorter than it should be.
-func (h *Handler) users(ctx context.Context, c *call, l listing) (*answer, error) {
-	found, err := h.findUsers(ctx, c, l.filter)
+// listAll answers a query of the base URL, which goes over all types of resources (RFC 7644 section 3.4.2.1).
+func (h *Handler) listAll(ctx context.Context, c *call) (*answer, error) {
+	return h.answerQuery(ctx, c, schema.ResourceTypes()...)
+}
+
+// searchAll is listAll by POST (RFC 7644 section 3.4.3).
+func (h *Handler) searchAll(ctx context.Context, c *call) (*answer, error) {
+	return h.answerSearch(ctx, c, schema.ResourceTypes()...)
+}
+
+func (h *Handler) answerQuery(ctx context.Context, c *call, types ...*schema.ResourceType) (*answer, error) {
+	l, err := h.listingOfQuery(c, types...)
 	if err != nil {
 		return nil, err
 	}
-	from, to := l.window(len(found))
-	page := found[from:to]
-	groups := make([][]translate.GroupRef, len(page))
-	for i, user := range page {
-		if groups[i], err = h.groupsOf(ctx, c, user, l.projection); err != nil {
+	return h.answerList(ctx, c, l)
+}
+
+func (h *Handler) answerSearch(ctx context.Context, c *call, types ...*schema.ResourceType) (*answer, error) {
+	l, err := h.listingOfBody(c, types...)
+	if err != nil {
+		return nil, err
+	}
+	return h.answerList(ctx, c, l)
+}
+
+// answerList answers a list. Everything is read before the first byte is rendered, so that trouble half way is an error and never a
+// list that is shorter than it should be.
+func (h *Handler) answerList(ctx context.Context, c *call, l *listing) (*answer, error) {
+	page, head, err := h.onPage(ctx, c, l)
+	if err != nil {
+		return nil, err
+	}
+	head.Items = len(page)
+	for i := range page {
+		if err := h.complete(ctx, c, &page[i]); err != nil {
 			return nil, err
 		}
 	}
-	return okAnswer(scim.AppendList(nil, len(found), l.start, len(page), func(dst []byte, i int) []byte {
-		return appendUser(dst, c, page[i], groups[i], l.projection)
-	})), nil
+	return okAnswer(scim.AppendPage(nil, head, func(dst []byte, i int) []byte { return page[i].append(dst, c) })), nil
 }
 
-// groups answers a list, as users does.
-func (h *Handler) groups(ctx context.Context, c *call, l listing) (*answer, error) {
-	found, err := h.findRoles(ctx, c, l.filter)
+// onPage finds the resources of one page.
+func (h *Handler) onPage(ctx context.Context, c *call, l *listing) (page []entry, head scim.Page, err error) {
+	if l.cursors == nil {
+		head.StartIndex = l.start
+	}
+	if !l.sorted() && l.parts[0].filter == nil {
+		page, head.TotalResults, err = h.readyPage(ctx, c, l)
+		return page, head, err
+	}
+	found, err := h.find(ctx, c, l)
 	if err != nil {
-		return nil, err
+		return nil, head, err
 	}
-	from, to := l.window(len(found))
-	page := found[from:to:to]
-	roles := make([]*v1alpha1.ScimRole, len(page))
-	members := make([]*translate.Members, len(page))
-	for i, role := range page {
-		if roles[i], members[i], err = h.membersOf(ctx, c, role, l.projection); err != nil {
-			return nil, goneMeanwhile(err)
-		}
+	head.TotalResults = len(found)
+	if l.cursors != nil {
+		page, head.NextCursor = h.page(l, found)
+		return page, head, nil
 	}
-	return okAnswer(scim.AppendList(nil, len(found), l.start, len(page), func(dst []byte, i int) []byte {
-		return appendGroup(dst, c, roles[i], members[i], l.projection)
-	})), nil
+	from := min(l.start-1, len(found))
+	return found[from : from+min(l.count, len(found)-from)], head, nil
+}
+
+// readyPage is a page of everything there is of one type, which the store has at hand in its order.
+func (h *Handler) readyPage(ctx context.Context, c *call, l *listing) (page []entry, total int, err error) {
+	p := &l.parts[0]
+	if p.t == schema.User() {
+		users, total, err := h.cfg.Store.UsersPage(ctx, c.directory.Name, l.start-1, l.count)
+		return entriesOf(p, users, setUser), total, err
+	}
+	roles, total, err := h.cfg.Store.RolesPage(ctx, c.directory.Name, l.start-1, l.count)
+	return entriesOf(p, roles, setRole), total, err
+}
+
+// complete reads what the answer shows of a resource besides its object.
+func (h *Handler) complete(ctx context.Context, c *call, e *entry) (err error) {
+	if e.user != nil {
+		e.groups, err = h.groupsOf(ctx, c, e.user, e.part.projection)
+		return err
+	}
+	e.role, e.members, err = h.membersOf(ctx, c, e.role, e.part.projection)
+	return goneMeanwhile(err)
 }
 
 // goneMeanwhile turns the 404 of one group that was deleted while a list was made into a 429 for the list: the list exists.
@@ -97,71 +125,86 @@ func isNotFound(err error) bool {
 	return errors.As(err, &known) && known.Status == http.StatusNotFound
 }
 
-// findUsers gives the users that a filter matches. Those attributes by which identity providers look somebody up before a write are
-// read live; everything else comes from the cache. An empty value is nobody's, and an index would find those who have none.
-func (h *Handler) findUsers(ctx context.Context, c *call, f *filter.Filter) ([]*v1alpha1.ScimUser, error) {
-	store, directory := h.cfg.Store, c.directory.Name
-	if f == nil {
-		return store.Users(ctx, directory)
-	}
-	if attribute, value, ok := f.EqualTo(); ok && value != "" {
-		switch attribute {
-		case "id":
-			return oneOrNone(store.User(ctx, directory, value))
-		case "userName":
-			return oneOrNone(store.UserByUserName(ctx, directory, value))
-		case "externalId":
-			return store.UsersByExternalID(ctx, directory, value)
+// find gives the resources that a listing asks for, all of them, in order.
+func (h *Handler) find(ctx context.Context, c *call, l *listing) ([]entry, error) {
+	var found []entry
+	for i := range l.parts {
+		p := &l.parts[i]
+		candidates, exact, err := h.candidates(ctx, c, p)
+		if err != nil {
+			return nil, err
 		}
-	}
-	all, err := store.Users(ctx, directory)
-	if err != nil {
-		return nil, err
-	}
-	return matching(all, func(user *v1alpha1.ScimUser) (bool, error) {
-		var groups []translate.GroupRef
-		if f.References("groups") {
-			roles, err := store.RolesOf(ctx, directory, user.Name)
+		found = append(found, candidates...)
+		if exact && !l.sorted() {
+			continue
+		}
+		kept := found[:len(found)-len(candidates)]
+		for j := range candidates {
+			ok, err := h.examine(ctx, c, l, &candidates[j], exact)
 			if err != nil {
-				return false, err
+				return nil, err
 			}
-			groups = translate.GroupRefs(roles)
+			if ok {
+				kept = append(kept, candidates[j])
+			}
 		}
-		return f.Matches(translate.UserResource(user, groups, c.base)), nil
-	})
+		found = kept
+	}
+	if l.sorted() {
+		l.sort(found)
+	}
+	return found, nil
 }
 
-// findRoles gives the roles that a filter matches, as findUsers does.
-func (h *Handler) findRoles(ctx context.Context, c *call, f *filter.Filter) ([]*v1alpha1.ScimRole, error) {
+// candidates gives the resources among which the matching ones are; exact says that all of them match. Those attributes by which
+// identity providers look somebody up before a write are read live; everything else comes from the cache. An empty value is nobody's,
+// and an index would find those who have none.
+func (h *Handler) candidates(ctx context.Context, c *call, p *part) (found []entry, exact bool, err error) {
+	attribute, value := "", ""
+	if p.filter != nil {
+		var ok bool
+		if attribute, value, ok = p.filter.EqualTo(); !ok || value == "" {
+			attribute = ""
+		}
+	}
+	if p.t == schema.User() {
+		users, indexed, err := h.candidateUsers(ctx, c, attribute, value)
+		return entriesOf(p, users, setUser), indexed || p.filter == nil, err
+	}
+	roles, indexed, err := h.candidateRoles(ctx, c, attribute, value)
+	return entriesOf(p, roles, setRole), indexed || p.filter == nil, err
+}
+
+func (h *Handler) candidateUsers(ctx context.Context, c *call, attribute, value string) (users []*v1alpha1.ScimUser, indexed bool, err error) {
 	store, directory := h.cfg.Store, c.directory.Name
-	if f == nil {
-		return store.Roles(ctx, directory)
+	switch attribute {
+	case "id":
+		users, err = oneOrNone(store.User(ctx, directory, value))
+	case "userName":
+		users, err = oneOrNone(store.UserByUserName(ctx, directory, value))
+	case "externalId":
+		users, err = store.UsersByExternalID(ctx, directory, value)
+	default:
+		users, err = store.Users(ctx, directory)
+		return users, false, err
 	}
-	if attribute, value, ok := f.EqualTo(); ok && value != "" {
-		switch attribute {
-		case "id":
-			return oneOrNone(store.Role(ctx, directory, value))
-		case "displayName":
-			return oneOrNone(store.RoleByDisplayName(ctx, directory, value))
-		case "externalId":
-			return store.RolesByExternalID(ctx, directory, value)
-		}
+	return users, true, err
+}
+
+func (h *Handler) candidateRoles(ctx context.Context, c *call, attribute, value string) (roles []*v1alpha1.ScimRole, indexed bool, err error) {
+	store, directory := h.cfg.Store, c.directory.Name
+	switch attribute {
+	case "id":
+		roles, err = oneOrNone(store.Role(ctx, directory, value))
+	case "displayName":
+		roles, err = oneOrNone(store.RoleByDisplayName(ctx, directory, value))
+	case "externalId":
+		roles, err = store.RolesByExternalID(ctx, directory, value)
+	default:
+		roles, err = store.Roles(ctx, directory)
+		return roles, false, err
 	}
-	all, err := store.Roles(ctx, directory)
-	if err != nil {
-		return nil, err
-	}
-	return matching(all, func(role *v1alpha1.ScimRole) (bool, error) {
-		var members *translate.Members
-		if f.References("members") {
-			ids, err := store.Members(ctx, role)
-			if err != nil {
-				return false, err
-			}
-			members = &translate.Members{IDs: ids}
-		}
-		return f.Matches(translate.GroupResource(role, members, c.base)), nil
-	})
+	return roles, true, err
 }
 
 // oneOrNone makes a list of a look-up by a unique value, whose 404 means that the list is empty.
@@ -175,16 +218,50 @@ func oneOrNone[T any](found *T, err error) ([]*T, error) {
 	return []*T{found}, nil
 }
 
-func matching[T any](all []*T, matches func(*T) (bool, error)) ([]*T, error) {
-	var found []*T
-	for _, one := range all {
-		ok, err := matches(one)
+// examine says whether a candidate matches, and finds its place in the order. Its resource is made once for both, and only if needed.
+func (h *Handler) examine(ctx context.Context, c *call, l *listing, e *entry, exact bool) (bool, error) {
+	if exact && l.order.ByCreation() {
+		e.key = e.created()
+		return true, nil
+	}
+	resource, err := h.resource(ctx, c, e, !exact)
+	if err != nil {
+		return false, err
+	}
+	if !exact && !e.part.filter.Matches(resource) {
+		return false, nil
+	}
+	if l.order.ByCreation() {
+		e.key = e.created()
+	} else {
+		e.key = e.part.order.Key(resource)
+	}
+	return true, nil
+}
+
+// resource is what the filter and the order look at: groups and members are in it only if one of the two asks for them.
+func (h *Handler) resource(ctx context.Context, c *call, e *entry, filtered bool) (scim.Resource, error) {
+	wanted := func(attribute string) bool {
+		return filtered && e.part.filter.References(attribute) || e.part.order.References(attribute)
+	}
+	if e.user != nil {
+		var groups []translate.GroupRef
+		if wanted("groups") {
+			roles, err := h.cfg.Store.RolesOf(ctx, c.directory.Name, e.user.Name)
+			if err != nil {
+				return nil, err
+			}
+			groups = translate.GroupRefs(roles)
+		}
+		return translate.UserResource(e.user, groups, c.base), nil
+	}
+	var members *translate.Members
+	if wanted("members") {
+		ids, err := h.cfg.Store.Members(ctx, e.role)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			found = append(found, one)
-		}
+		members = &translate.Members{IDs: ids}
 	}
-	return found, nil
+	return translate.GroupResource(e.role, members, c.base), nil
 }

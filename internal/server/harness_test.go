@@ -71,6 +71,14 @@ type scim struct {
 // newSCIM starts a server whose directory has the name of the test. The options change its configuration.
 func newSCIM(t *testing.T, options ...func(*server.Config)) *scim {
 	t.Helper()
+	s := newReplica(t, options...)
+	s.addDirectory(s.directory, token)
+	return s
+}
+
+// newReplica starts another server for the directory that newSCIM has made, or is about to make.
+func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
+	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, v1alpha1.AddToScheme(scheme))
 	must(t, corev1.AddToScheme(scheme))
@@ -101,7 +109,6 @@ func newSCIM(t *testing.T, options ...func(*server.Config)) *scim {
 	handler, err := server.New(cfg)
 	must(t, err)
 	s.listen(handler)
-	s.addDirectory(s.directory, token)
 	return s
 }
 

@@ -9,73 +9,102 @@ import (
 
 	"github.com/scim-operator/scim-operator/internal/scim"
 	"github.com/scim-operator/scim-operator/internal/scim/filter"
+	"github.com/scim-operator/scim-operator/internal/scim/order"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
 )
 
 // listing is what a client asks of a list: by the parameters of a GET, or by the body of a POST to /.search.
 type listing struct {
-	// filter is nil when the client wants everything.
-	filter *filter.Filter
+	// parts has one element for each resource type that is listed.
+	parts []part
+	// order is the same for all parts but for the attribute that it reads.
+	order order.By
 	// start is the position, from 1, of the first resource on the page; count is the size of the page.
 	start, count int
-	projection   schema.Projection
+	// cursors is set, and start is not used, when the client pages by cursor.
+	cursors *cursors
 }
 
-// listingOfQuery reads the parameters of RFC 7644 section 3.4.2. sortBy is passed over, as ServiceProviderConfig announces.
-func (h *Handler) listingOfQuery(c *call, t *schema.ResourceType) (listing, error) {
+// part is what a client asks of the resources of one type.
+type part struct {
+	t *schema.ResourceType
+	// filter is nil when the client wants everything.
+	filter     *filter.Filter
+	projection schema.Projection
+	order      order.By
+}
+
+// sorted says whether the resources must be put into order, because the one in which the store has them is not the one that is asked for.
+func (l *listing) sorted() bool {
+	return !l.order.ByCreation() || l.cursors != nil || len(l.parts) > 1
+}
+
+// listingOfQuery reads the parameters of RFC 7644 section 3.4.2 and RFC 9865 section 2.
+func (h *Handler) listingOfQuery(c *call, types ...*schema.ResourceType) (*listing, error) {
 	var request scim.SearchRequest
 	var err error
 	if request.StartIndex, err = c.integer("startIndex"); err != nil {
-		return listing{}, err
+		return nil, err
 	}
 	if request.Count, err = c.integer("count"); err != nil {
-		return listing{}, err
+		return nil, err
 	}
 	text, filtered := c.parameter("filter")
 	request.Filter = text
+	request.SortBy, _ = c.parameter("sortBy")
+	request.SortOrder, _ = c.parameter("sortOrder")
+	if text, ok := c.parameter("cursor"); ok {
+		request.Cursor = &text
+	}
 	request.Attributes, request.ExcludedAttributes = c.names("attributes"), c.names("excludedAttributes")
-	return h.listing(t, request, filtered)
+	return h.listing(c, types, request, filtered)
 }
 
 // listingOfBody reads a SearchRequest (RFC 7644 section 3.4.3).
-func (h *Handler) listingOfBody(c *call, t *schema.ResourceType) (listing, error) {
+func (h *Handler) listingOfBody(c *call, types ...*schema.ResourceType) (*listing, error) {
 	body, err := c.object(h.cfg.UserBodyLimit)
 	if err != nil {
-		return listing{}, err
+		return nil, err
 	}
 	request, err := scim.ParseSearchRequest(body)
 	if err != nil {
-		return listing{}, err
+		return nil, err
 	}
-	return h.listing(t, request, request.Filter != "")
+	return h.listing(c, types, request, request.Filter != "")
 }
 
 // listing applies the defaults and bounds. A filter that is there and empty is refused like any other that cannot be read: to answer
-// with everything would have a client take a stranger for the user that it looks for.
-func (h *Handler) listing(t *schema.ResourceType, request scim.SearchRequest, filtered bool) (listing, error) {
-	l := listing{start: 1, count: h.cfg.PageSize}
+// with everything would have a client take a stranger for the user that it looks for. A filter, an order and attributes must make
+// sense for every type that is listed; an attribute that a type lacks has no value there (RFC 7644 section 3.4.2.1).
+func (h *Handler) listing(c *call, types []*schema.ResourceType, request scim.SearchRequest, filtered bool) (*listing, error) {
+	l := &listing{start: 1, count: h.cfg.PageSize}
 	if request.StartIndex != nil {
 		l.start = max(1, *request.StartIndex)
 	}
 	if request.Count != nil {
 		l.count = min(max(0, *request.Count), h.cfg.MaxPageSize)
 	}
-	var err error
-	if l.projection, err = schema.ParseProjection(t, request.Attributes, request.ExcludedAttributes); err != nil {
-		return listing{}, err
-	}
-	if filtered {
-		if l.filter, err = filter.Parse(t, request.Filter); err != nil {
-			return listing{}, err
+	for _, t := range types {
+		p := part{t: t}
+		var err error
+		if p.projection, err = schema.ParseProjection(t, request.Attributes, request.ExcludedAttributes); err != nil {
+			return nil, err
 		}
+		if p.order, err = order.Parse(t, request.SortBy, request.SortOrder); err != nil {
+			return nil, err
+		}
+		if filtered {
+			if p.filter, err = filter.Parse(t, request.Filter); err != nil {
+				return nil, err
+			}
+		}
+		l.order = p.order
+		l.parts = append(l.parts, p)
 	}
-	return l, nil
-}
-
-// window is the part of total resources that the page shows, as a half-open range of indexes.
-func (l listing) window(total int) (from, to int) {
-	from = min(l.start-1, total)
-	return from, from + min(l.count, total-from)
+	if request.Cursor == nil {
+		return l, nil
+	}
+	return l, h.pageByCursor(c, l, request)
 }
 
 // projection reads the parameters of RFC 7644 section 3.9 for an answer with one resource.

@@ -36,6 +36,13 @@ func routes() []route {
 		{http.MethodPut, "/Groups/{id}", (*Handler).putGroup},
 		{http.MethodPatch, "/Groups/{id}", (*Handler).patchGroup},
 		{http.MethodDelete, "/Groups/{id}", (*Handler).deleteGroup},
+		{http.MethodGet, "/", (*Handler).listAll},
+		{http.MethodPost, "/.search", (*Handler).searchAll},
+		{http.MethodGet, "/Me", (*Handler).me},
+		{http.MethodPost, "/Me", (*Handler).me},
+		{http.MethodPut, "/Me", (*Handler).me},
+		{http.MethodPatch, "/Me", (*Handler).me},
+		{http.MethodDelete, "/Me", (*Handler).me},
 		{http.MethodGet, "/ServiceProviderConfig", (*Handler).serviceProviderConfig},
 		{http.MethodGet, "/Schemas", (*Handler).listSchemas},
 		{http.MethodGet, "/Schemas/{id}", (*Handler).getSchema},
@@ -67,6 +74,8 @@ func splitPath(escaped string) (directory string, below []string, ok bool) {
 // endpoint finds the routes of a path, and the resource id in it.
 func (h *Handler) endpoint(below []string) (methods []route, id string) {
 	switch len(below) {
+	case 0:
+		return h.endpoints["/"], ""
 	case 1:
 		return h.endpoints["/"+below[0]], ""
 	case 2:

@@ -84,7 +84,8 @@ func (s *Sealer) Open(text string, now time.Time, timeout time.Duration) (Positi
 	if err != nil {
 		return Position{}, foreign(err)
 	}
-	if now.Sub(p.Issued) > timeout {
+	// Both are cut to seconds, or a cursor would be short of a part of one.
+	if now.Truncate(time.Second).Sub(p.Issued) > timeout {
 		return Position{}, scim.BadRequest(scim.TypeExpiredCursor, "The cursor is older than "+timeout.String()+
 			", which ServiceProviderConfig names as cursorTimeout. Start again with an empty cursor.")
 	}

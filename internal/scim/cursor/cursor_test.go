@@ -71,7 +71,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"it is good", s, good, 0, ""},
 		{"a replica whose clock is behind", s, good, -time.Minute, ""},
-		{"the last second", s, good, timeout, ""},
+		{"the last second", s, good, timeout + 999*time.Millisecond, ""},
 		{"older than cursorTimeout", s, good, timeout + time.Second, scim.TypeExpiredCursor},
 		{"another client's", sealer(t, "other", "query"), good, 0, scim.TypeInvalidCursor},
 		{"another query's", sealer(t, "secret", "other"), good, 0, scim.TypeInvalidCursor},
