@@ -57,7 +57,7 @@ func TestQueryOverAllTypes(t *testing.T) {
 func TestPagesOverAllTypes(t *testing.T) {
 	s := newSCIM(t)
 	var want []string
-	for _, name := range []string{"one", "two", "three"} {
+	for _, name := range []string{"pages-one", "pages-two", "pages-three"} {
 		s.create(name + "@example.com")
 		s.call(201, "POST", "/Groups", `{"displayName":"`+name+`"}`)
 		want = append(want, name+"@example.com", name)
@@ -119,9 +119,9 @@ func TestMe(t *testing.T) {
 // TestProjectionsEverywhere sends attributes and excludedAttributes with everything that answers with a resource (RFC 7644 section 3.9).
 func TestProjectionsEverywhere(t *testing.T) {
 	s := newSCIM(t)
-	user, patchUser := joiner("projections@example.com", "secret"), `{"Operations":[{"op":"replace","path":"title","value":"T"}]}`
-	id := s.create("existing@example.com")
-	group := s.call(201, "POST", "/Groups", `{"displayName":"existing"}`).json(t)["id"].(string)
+	user, patchUser := joiner("projections-new@example.com", "secret"), `{"Operations":[{"op":"replace","path":"title","value":"T"}]}`
+	id := s.create("projections-old@example.com")
+	group := s.call(201, "POST", "/Groups", `{"displayName":"projections-old"}`).json(t)["id"].(string)
 	patchGroup := `{"Operations":[{"op":"replace","path":"externalId","value":"x"}]}`
 	for _, tc := range []struct {
 		reason, method, path, body string
@@ -129,13 +129,13 @@ func TestProjectionsEverywhere(t *testing.T) {
 		want                       string
 	}{
 		{"POST", "POST", "/Users?attributes=userName", user, 201, "id schemas userName"},
-		{"PUT", "PUT", "/Users/" + id + "?attributes=emails.value", joiner("existing@example.com", ""), 200, "emails id schemas"},
+		{"PUT", "PUT", "/Users/" + id + "?attributes=emails.value", joiner("projections-old@example.com", ""), 200, "emails id schemas"},
 		{"PATCH", "PATCH", "/Users/" + id + "?attributes=title,meta.version", patchUser, 200, "id meta schemas title"},
 		{"PATCH without some", "PATCH", "/Users/" + id + "?excludedAttributes=emails,name,meta,locale,externalId,active,displayName,id", patchUser, 200, "id schemas title userName"},
 		{"GET", "GET", "/Users/" + id + "?attributes=urn:ietf:params:scim:schemas:core:2.0:User:userName", "", 200, "id schemas userName"},
 		{"a password is never returned (RFC 7643 section 7)", "GET", "/Users/" + id + "?attributes=password", "", 200, "id schemas"},
-		{"a group by POST", "POST", "/Groups?excludedAttributes=members,meta", `{"displayName":"new"}`, 201, "displayName id schemas"},
-		{"a group by PUT", "PUT", "/Groups/" + group + "?attributes=displayName", `{"displayName":"existing"}`, 200, "displayName id schemas"},
+		{"a group by POST", "POST", "/Groups?excludedAttributes=members,meta", `{"displayName":"projections-new"}`, 201, "displayName id schemas"},
+		{"a group by PUT", "PUT", "/Groups/" + group + "?attributes=displayName", `{"displayName":"projections-old"}`, 200, "displayName id schemas"},
 		{"a group by PATCH", "PATCH", "/Groups/" + group + "?attributes=externalId", patchGroup, 200, "externalId id schemas"},
 		{"a group by GET", "GET", "/Groups/" + group + "?excludedAttributes=meta,members", "", 200, "displayName externalId id schemas"},
 	} {
