@@ -103,7 +103,10 @@ func (d *decoder) next() (byte, error) {
 
 func (d *decoder) readError(err error) error {
 	var tooBig *http.MaxBytesError
+	var known *Error
 	switch {
+	case errors.As(err, &known):
+		return known
 	case errors.As(err, &tooBig):
 		return tooLarge("The request body is larger than " + strconv.FormatInt(tooBig.Limit, 10) + " bytes.")
 	case errors.Is(err, io.EOF):

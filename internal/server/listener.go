@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/net/netutil"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
@@ -30,6 +31,9 @@ const (
 	DefaultIdleTimeout = 120 * time.Second
 	// DefaultShutdownTimeout is the time that requests in flight get at the end.
 	DefaultShutdownTimeout = 15 * time.Second
+	// DefaultMaxConnections is the number of connections that are open at once. Identity providers use a handful; the rest is what
+	// slow clients may hold until they are cut off.
+	DefaultMaxConnections = 1024
 	// DefaultMaxHeaderBytes is the size of the largest header.
 	DefaultMaxHeaderBytes = 16 << 10
 )
@@ -55,6 +59,12 @@ type ListenConfig struct {
 	ShutdownTimeout time.Duration
 	// MaxHeaderBytes is the size of the largest header.
 	MaxHeaderBytes int
+	// MaxConnections is the number of connections that are open at once. More have to wait.
+	MaxConnections int
+	// MinBodyRate is the number of bytes a second that a client must send of a body, on average, and BodyGrace the time by which it
+	// may be late. Whoever is slower is answered 408 and cut off.
+	MinBodyRate int64
+	BodyGrace   time.Duration
 }
 
 func (c ListenConfig) withDefaults() ListenConfig {
@@ -64,6 +74,9 @@ func (c ListenConfig) withDefaults() ListenConfig {
 	c.IdleTimeout = orDefault(c.IdleTimeout, DefaultIdleTimeout)
 	c.ShutdownTimeout = orDefault(c.ShutdownTimeout, DefaultShutdownTimeout)
 	c.MaxHeaderBytes = orDefault(c.MaxHeaderBytes, DefaultMaxHeaderBytes)
+	c.MaxConnections = orDefault(c.MaxConnections, DefaultMaxConnections)
+	c.MinBodyRate = orDefault(c.MinBodyRate, DefaultMinBodyRate)
+	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
 	return c
 }
 
@@ -142,7 +155,7 @@ func (l *Listener) Start(ctx context.Context) error {
 	defer cancel()
 	server := l.httpServer(ctx)
 	failures := make(chan error, 2)
-	go func() { failures <- l.serve(server, socket) }()
+	go func() { failures <- l.serve(server, netutil.LimitListener(socket, l.cfg.MaxConnections)) }()
 	if l.watcher != nil {
 		go func() {
 			if err := l.watcher.Start(ctx); err != nil && ctx.Err() == nil {
@@ -188,7 +201,7 @@ func (l *Listener) stop(ctx context.Context, server *http.Server) error {
 
 func (l *Listener) httpServer(ctx context.Context) *http.Server {
 	server := &http.Server{
-		Handler:           l.cfg.Handler,
+		Handler:           pace{l.cfg.Handler, l.cfg.MinBodyRate, l.cfg.BodyGrace, l.cfg.ReadTimeout},
 		ReadHeaderTimeout: l.cfg.ReadHeaderTimeout,
 		ReadTimeout:       l.cfg.ReadTimeout,
 		WriteTimeout:      l.cfg.WriteTimeout,
