@@ -129,7 +129,7 @@ func TestPaths(t *testing.T) {
 		"root":          {"the root has no resource of its own", "GET", s.base(), 404, "/Users"},
 		"unknownBelow":  {"the text names the endpoints", "GET", s.base() + "/People", 404, "/Groups"},
 		"deep":          {"there is nothing below a resource", "GET", s.base() + "/Users/a/b", 404, "/Users"},
-		"bulk":          {"bulk is not supported, as ServiceProviderConfig says", "POST", s.base() + "/Bulk", 404, "/Users"},
+		"bulk":          {"nothing is read from bulk", "GET", s.base() + "/Bulk", 405, "POST"},
 		"putCollection": {"a collection cannot be put", "PUT", s.base() + "/Users", 405, "GET, HEAD, POST"},
 		"postItem":      {"a resource cannot be posted to", "POST", s.base() + "/Users/x", 405, "GET, HEAD, PUT, PATCH, DELETE"},
 		"options":       {"no other method is served", "OPTIONS", s.base() + "/Groups", 405, "GET, HEAD, POST"},
@@ -158,7 +158,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestBodyLimits(t *testing.T) {
-	s := newSCIM(t, func(cfg *server.Config) { cfg.UserBodyLimit, cfg.GroupBodyLimit = 1000, 2000 })
+	s := newSCIM(t, func(cfg *server.Config) { cfg.UserBodyLimit, cfg.GroupBodyLimit, cfg.BulkBodyLimit = 1000, 2000, 2000 })
 	body := func(attribute string, size int) string {
 		return `{"` + attribute + `":"name-of-limits"` + strings.Repeat(" ", size) + "}"
 	}

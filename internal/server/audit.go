@@ -23,6 +23,9 @@ func (h *Handler) logRequest(c *call, a *answer) {
 		"status", a.status,
 		"durationMs", float64(h.cfg.Clock.Since(c.started).Microseconds()) / float64(time.Millisecond/time.Microsecond),
 	}
+	if c.operation > 0 {
+		fields = append(fields, "bulkOperation", c.operation)
+	}
 	if a.errorType != "" {
 		fields = append(fields, "scimType", string(a.errorType))
 	}

@@ -18,6 +18,8 @@ const (
 	DefaultUserBodyLimit = 1 << 20
 	// DefaultGroupBodyLimit is the size of the largest body that /Groups takes, in bytes: a whole membership of 100,000.
 	DefaultGroupBodyLimit = 16 << 20
+	// DefaultBulkBodyLimit is the size of the largest body that /Bulk takes, in bytes.
+	DefaultBulkBodyLimit = 8 << 20
 	// DefaultRequestTimeout is the time that a request may take. Okta closes the connection at 60 seconds and does not send the
 	// request again by itself, so the answer that asks for that must come earlier.
 	DefaultRequestTimeout = 50 * time.Second
@@ -59,8 +61,8 @@ type Config struct {
 	// meta.location. Empty means the scheme and host of each request.
 	ExternalURL string
 
-	// UserBodyLimit and GroupBodyLimit are the sizes, in bytes, beyond which a body is answered 413.
-	UserBodyLimit, GroupBodyLimit int64
+	// UserBodyLimit, GroupBodyLimit and BulkBodyLimit are the sizes, in bytes, beyond which a body is answered 413.
+	UserBodyLimit, GroupBodyLimit, BulkBodyLimit int64
 	// RequestTimeout is the time after which a request is answered 429.
 	RequestTimeout time.Duration
 	// PageSize and MaxPageSize are the number of resources on a page without and with the parameter count.
@@ -82,6 +84,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.ExternalURL = strings.TrimRight(c.ExternalURL, "/")
 	c.UserBodyLimit = orDefault(c.UserBodyLimit, DefaultUserBodyLimit)
 	c.GroupBodyLimit = orDefault(c.GroupBodyLimit, DefaultGroupBodyLimit)
+	c.BulkBodyLimit = orDefault(c.BulkBodyLimit, DefaultBulkBodyLimit)
 	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
 	c.MaxPageSize = orDefault(c.MaxPageSize, DefaultMaxPageSize)
 	c.PageSize = min(orDefault(c.PageSize, DefaultPageSize), c.MaxPageSize)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/bulk"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
 )
 
@@ -22,7 +23,7 @@ func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, er
 	return okAnswer(scim.AppendValue(nil, scim.Resource{
 		"schemas":        []any{serviceProviderConfigSchema},
 		"patch":          map[string]any{"supported": true},
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": bulk.MaxOperations, "maxPayloadSize": int(h.cfg.BulkBodyLimit)},
 		"filter":         map[string]any{"supported": true, "maxResults": h.cfg.MaxPageSize},
 		"changePassword": no,
 		"sort":           map[string]any{"supported": true},

@@ -29,7 +29,7 @@ func TestServiceProviderConfig(t *testing.T) {
 		Meta                  struct{ Location string }
 	}
 	must(t, json.Unmarshal(s.call(200, "GET", "/ServiceProviderConfig?sortBy=ignored&count=-1&cursor=ignored", "").body, &got))
-	if !got.Patch.Supported || got.Bulk.Supported || got.ChangePassword.Supported || !got.Sort.Supported || !got.Etag.Supported {
+	if !got.Patch.Supported || !got.Bulk.Supported || got.ChangePassword.Supported || !got.Sort.Supported || !got.Etag.Supported {
 		t.Errorf("the features are not those that are served: %+v", got)
 	}
 	if !got.Filter.Supported || got.Filter.MaxResults != 77 {

@@ -127,11 +127,7 @@ func (h *Handler) deleteGroup(ctx context.Context, c *call) (*answer, error) {
 // groupBody decodes the body of a POST or PUT. Its members become one operation: they are all that the group has afterwards. A body
 // without them leaves the members alone, which is safer than to take a client's silence for an empty group.
 func (h *Handler) groupBody(c *call) (scim.Resource, []scim.MemberOp, error) {
-	body, err := c.body(h.cfg.GroupBodyLimit)
-	if err != nil {
-		return nil, nil, err
-	}
-	group, members, given, err := scim.DecodeGroup(body, scim.Limits{Bytes: h.cfg.GroupBodyLimit})
+	group, members, given, err := c.group(h.cfg.GroupBodyLimit)
 	if err != nil || !given {
 		return group, nil, err
 	}

@@ -58,6 +58,10 @@ type call struct {
 	// base is the absolute URL of the directory's SCIM root, without a slash at the end.
 	base  string
 	query url.Values
+	// operation is the position, from 1, of an operation of a bulk request, and data its body, which is decoded already; a request of
+	// its own has neither.
+	operation int
+	data      scim.Resource
 
 	cause error
 	stack string
@@ -180,6 +184,17 @@ func failure(ctx context.Context, c *call, err error) *answer {
 		a.header.Set("Allow", refused.allow)
 		return a
 	}
+	known := asSCIM(ctx, err)
+	c.cause = known.Cause
+	a := errorAnswer(known)
+	if known.Status == http.StatusUnauthorized {
+		a.header["Www-Authenticate"] = challenges(c.directory)
+	}
+	return a
+}
+
+// asSCIM gives every error the form that a client is told of.
+func asSCIM(ctx context.Context, err error) *scim.Error {
 	var known *scim.Error
 	if !errors.As(err, &known) || known.Status >= http.StatusInternalServerError {
 		switch {
@@ -189,12 +204,7 @@ func failure(ctx context.Context, c *call, err error) *answer {
 			known = internalError(err)
 		}
 	}
-	c.cause = known.Cause
-	a := errorAnswer(known)
-	if known.Status == http.StatusUnauthorized {
-		a.header["Www-Authenticate"] = challenges(c.directory)
-	}
-	return a
+	return known
 }
 
 func internalError(cause error) *scim.Error {

@@ -43,6 +43,7 @@ func routes() []route {
 		{http.MethodPut, "/Me", (*Handler).me},
 		{http.MethodPatch, "/Me", (*Handler).me},
 		{http.MethodDelete, "/Me", (*Handler).me},
+		{http.MethodPost, "/Bulk", (*Handler).bulk},
 		{http.MethodGet, "/ServiceProviderConfig", (*Handler).serviceProviderConfig},
 		{http.MethodGet, "/Schemas", (*Handler).listSchemas},
 		{http.MethodGet, "/Schemas/{id}", (*Handler).getSchema},
