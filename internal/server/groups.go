@@ -189,6 +189,7 @@ func groupAnswer(status int, c *call, role *v1alpha1.ScimRole, members *translat
 		a.body = appendGroup(nil, c, role, members, projection)
 	}
 	a.header.Set("ETag", translate.Version(&role.ObjectMeta))
+	a.header.Set("Content-Location", translate.GroupLocation(c.base, role.Name))
 	return a
 }
 
