@@ -190,7 +190,7 @@ func compare(b *testing.B, things ...*timed) {
 	}
 	first := things[0].median()
 	for i, thing := range things {
-		b.ReportMetric(float64(thing.median().Microseconds()), thing.name+"-µs")
+		b.ReportMetric(float64(thing.median().Nanoseconds())/1000, thing.name+"-µs")
 		if i > 0 {
 			b.ReportMetric(float64(thing.median())/float64(first), thing.name+"/"+things[0].name)
 		}
