@@ -154,6 +154,8 @@ type circle struct {
 	inside  map[string]bool
 	made    map[int]Outcome
 	lacking map[int]bool
+	// stuck is set once a deletion has met passing trouble. The next ones would take their time to meet the same.
+	stuck bool
 }
 
 func (c *circle) pending(bulkID string) bool { return c.inside[bulkID] }
@@ -241,9 +243,12 @@ func (c *circle) because(bulkID string) Outcome {
 
 // undo deletes a resource that was made. One that cannot be deleted is named in the outcome, so that the client can find it.
 func (c *circle) undo(j int, made Outcome) {
-	o := c.do(Task{Operation: j, Method: http.MethodDelete, Endpoint: c.operations[j].Endpoint, ID: made.ID, Version: made.Version, Undo: true})
-	if o.Err == nil || o.Status == http.StatusNotFound {
-		return
+	if !c.stuck {
+		o := c.do(Task{Operation: j, Method: http.MethodDelete, Endpoint: c.operations[j].Endpoint, ID: made.ID, Version: made.Version, Undo: true})
+		if o.Err == nil || o.Status == http.StatusNotFound {
+			return
+		}
+		c.stuck = o.Status == http.StatusTooManyRequests
 	}
 	left := *c.outcomes[j]
 	failure := *left.Err

@@ -249,6 +249,7 @@ func TestRun(t *testing.T) {
 		"complete":    {"a circle that cannot be completed is taken back", 0, []map[string]any{create("a", "b"), create("b", "a")}, map[string]int{"complete a": 412}, []int{412, 400}, nil},
 		"again":       {"a circle that meets trouble is to be sent again as a whole", 0, []map[string]any{create("a", "b"), create("b", "a"), create("c")}, map[string]int{"b": 429}, []int{429, 429, 429}, nil},
 		"left behind": {"what cannot be taken back is named", 0, []map[string]any{create("a", "b"), create("b", "a")}, map[string]int{"b": 409, "delete a": 429}, []int{400, 409}, []string{"a"}},
+		"stuck":       {"after trouble no further deletion is tried", 0, []map[string]any{create("a", "b"), create("b", "c"), create("c", "a")}, map[string]int{"c": 409, "delete b": 429}, []int{400, 400, 409}, []string{"a", "b"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
