@@ -231,13 +231,16 @@ func (c *change) filtered(into map[string]any, name string) error {
 	}
 }
 
-// create adds the element that the filter describes.
+// create adds the element that the filter describes, unless the client takes away what is not there, as Entra does with an empty text.
 func (c *change) create(into map[string]any, name string, list []any) error {
 	element, ok := c.path.Filter.Equalities()
 	if !ok {
 		return refuse(scim.TypeNoTarget, "no value of "+c.label()+" matches the filter of the path, which does not say what to create.")
 	}
 	if c.path.Sub != "" {
+		if c.isEmpty() {
+			return nil
+		}
 		if err := c.setSub(element); err != nil {
 			return err
 		}
@@ -254,6 +257,12 @@ func (c *change) create(into map[string]any, name string, list []any) error {
 	}
 	setList(into, name, addAll(list, []any{value}))
 	return nil
+}
+
+// isEmpty says whether the value stands for no value.
+func (c *change) isEmpty() bool {
+	value, err := c.sub(c.value)
+	return err == nil && (value == nil || value == "")
 }
 
 // one is the value as the object that replaces one element. An array of one element is taken for that element.

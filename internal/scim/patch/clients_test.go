@@ -39,6 +39,10 @@ func TestClientShapesOfUsers(t *testing.T) {
 			 "` + enterprise + `":{"department":"Sales","employeeNumber":"1","manager":{"value":"m1","displayName":"M"}}}`,
 		},
 		{
+			"Entra clears a telephone number that is not there with an empty text, and that makes no number of nothing",
+			`{"op":"Replace","path":"phoneNumbers[type eq \"mobile\"].value","value":""},{"op":"Replace","path":"title","value":""}`, before,
+		},
+		{
 			"Google's suspension says nothing but active", `{"op":"replace","value":{"active":false}}`,
 			`{"userName":"a","active":false,"externalId":"e","name":{"givenName":"A"},"emails":[{"value":"w@x","type":"work","primary":true}],
 			 "` + enterprise + `":{"department":"Sales","manager":{"value":"m1","displayName":"M"}}}`,
