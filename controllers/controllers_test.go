@@ -234,6 +234,22 @@ func TestDirectoryStatus(t *testing.T) {
 	c.atRest(t)
 }
 
+// TestCredentialExpires: nobody changes anything, and the status still has to say that the identity provider is locked out.
+func TestCredentialExpires(t *testing.T) {
+	c, ctx := start(t), t.Context()
+	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: "expires"}}
+	directory.Spec.Credentials = []v1alpha1.Credential{{
+		Name: "hashed", TokenSHA256: strings.Repeat("0123456789abcdef", 4), ExpiresAt: &metav1.Time{Time: time.Now().Add(3 * time.Second)},
+	}}
+	must(t, c.Create(ctx, directory))
+	const url = "https://scim.example.com/scim/expires/v2"
+	becomes(t, c, directory, "its only credential has expired", "False CredentialExpired "+url+" users=0 suspended=0 roles=0", directorySummary)
+	directory.Spec.Credentials[0].ExpiresAt = nil
+	must(t, c.Update(ctx, directory))
+	becomes(t, c, directory, "a hash needs no Secret", "True Serving "+url+" users=0 suspended=0 roles=0", directorySummary)
+	c.atRest(t)
+}
+
 // atRest wants the controllers to stop writing: the count must not move over a hundred looks in a row, which take longer than every
 // delay of the controllers.
 func (c *cluster) atRest(t testing.TB) {
