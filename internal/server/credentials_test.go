@@ -256,6 +256,26 @@ func TestR4WrongCredentialsLockNobodyOut(t *testing.T) {
 	refused(t, s.do(http.MethodGet, s.base()+"/Users", ""), http.StatusUnauthorized, "")
 }
 
+func TestR4ANewTokenPassesAmongWrongOnes(t *testing.T) {
+	s := newSCIM(t, func(cfg *server.Config) { cfg.FailuresPerSource, cfg.Failures = 1, 1 })
+	for range 5 {
+		s.status(bearer(wrong))
+	}
+	const next = "scimk8s_next_0123456789abcdef0123456789"
+	secret := &corev1.Secret{}
+	must(t, s.kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: s.directory}, secret))
+	secret.Data["token"] = []byte(next)
+	must(t, s.kube.Update(t.Context(), secret))
+	// While guessing goes on, a token that nobody has seen yet looks like a guess, and the client is told to come again.
+	if got := s.status(bearer(next)); got != http.StatusOK && got != http.StatusTooManyRequests {
+		t.Errorf("a new token among wrong ones: %d, want 200, or 429 to come again", got)
+	}
+	s.clock.SetTime(s.clock.Now().Add(10 * time.Second))
+	if got := s.status(bearer(next)); got != http.StatusOK {
+		t.Errorf("a new token among wrong ones, ten seconds later: %d, want 200", got)
+	}
+}
+
 func TestR12NothingIsLookedUpBeforeTheCredential(t *testing.T) {
 	s := newSCIM(t, func(cfg *server.Config) { cfg.Store = untouchable{} })
 	s.addDirectory("r12-other", wrong+"-of-another-directory")
