@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what can be checked without running the program. The arguments are the paths that hack/generate.sh writes.
+# Checks what can be checked without running the program, and that docs/scim-conformance.md says what the program does. The arguments are the paths that hack/generate.sh writes.
 #
 # Generated files are compared with what they were a moment ago and not with the last commit, so the check means the same in a
 # tree with uncommitted work.
@@ -79,12 +79,20 @@ shell_scripts() {
 	shellcheck "${scripts[@]}"
 }
 
+# Each statement of the RFCs has a test that passes or a reason, and the table says so. The result of an earlier run does not count.
+conformance_table_is_proved() {
+	local assets
+	assets=$(hack/controlplane/assets.sh) || return
+	KUBEBUILDER_ASSETS=$assets go test -count=1 -timeout=15m ./test/conformance/
+}
+
 step "generated files" generated_files_are_fresh
 step "format" gofmt_is_clean
 step "go vet" vet
 step "lint" hack/lint.sh
 step "modules" modules
 step "kustomizations" kustomizations_build
+step "conformance table" conformance_table_is_proved
 step "shell scripts" shell_scripts
 
 if ((${#failed[@]} > 0)); then

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
 	"github.com/scim-operator/scim-operator/internal/scim/bulk"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
@@ -31,16 +32,35 @@ func (h *Handler) serviceProviderConfig(_ context.Context, c *call) (*answer, er
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
 			"defaultPageSize": h.cfg.PageSize, "maxPageSize": h.cfg.MaxPageSize, "cursorTimeout": int(h.cfg.CursorTimeout.Seconds()),
 		},
-		"etag": map[string]any{"supported": true},
-		"authenticationSchemes": []any{map[string]any{
+		"etag":                  map[string]any{"supported": true},
+		"authenticationSchemes": authenticationSchemes(c.directory),
+		"meta":                  map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
+	})), nil
+}
+
+// authenticationSchemes are those of the directory's credentials, as the challenges of a 401 name them (RFC 7643 section 5).
+func authenticationSchemes(directory *v1alpha1.ScimDirectory) []any {
+	bearer, basic := schemesOf(directory)
+	var out []any
+	if bearer {
+		out = append(out, map[string]any{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",
 			"description": "A token out of a Secret that the ScimDirectory names, in the header Authorization (RFC 6750).",
 			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
 			"primary":     true,
-		}},
-		"meta": map[string]any{"resourceType": "ServiceProviderConfig", "location": c.base + "/ServiceProviderConfig"},
-	})), nil
+		})
+	}
+	if basic {
+		out = append(out, map[string]any{
+			"type":        "httpbasic",
+			"name":        "HTTP Basic",
+			"description": "A user name and a password out of a Secret that the ScimDirectory names, in the header Authorization (RFC 7617).",
+			"specUri":     "https://www.rfc-editor.org/info/rfc7617",
+			"primary":     !bearer,
+		})
+	}
+	return out
 }
 
 // unfiltered refuses a filter, because a client would take all that it gets for what matches. All other parameters of queries are
