@@ -157,54 +157,67 @@ func (h *Handler) find(ctx context.Context, c *call, l *listing) ([]entry, error
 }
 
 // candidates gives the resources among which the matching ones are; exact says that all of them match. Those attributes by which
-// identity providers look somebody up before a write are read live; everything else comes from the cache. An empty value is nobody's,
-// and an index would find those who have none.
+// identity providers look somebody up before a write are read live, also when the filter has more to say; everything else comes from
+// the cache.
 func (h *Handler) candidates(ctx context.Context, c *call, p *part) (found []entry, exact bool, err error) {
-	attribute, value := "", ""
-	if p.filter != nil {
-		var ok bool
-		if attribute, value, ok = p.filter.EqualTo(); !ok || value == "" {
-			attribute = ""
+	attribute, value, exact := p.lookup()
+	if p.t == schema.User() {
+		users, err := h.candidateUsers(ctx, c, attribute, value)
+		return entriesOf(p, users, setUser), exact, err
+	}
+	roles, err := h.candidateRoles(ctx, c, attribute, value)
+	return entriesOf(p, roles, setRole), exact, err
+}
+
+// lookup finds the attribute by which an index narrows the candidates down, and its value; no attribute means that all are candidates.
+// exact says that those are the matching ones. An empty value is nobody's, and an index would find those who have none.
+func (p *part) lookup() (attribute, value string, exact bool) {
+	if p.filter == nil {
+		return "", "", true
+	}
+	for _, attribute := range indexed(p.t) {
+		if value, ok := p.filter.Requires(attribute); ok && value != "" {
+			_, _, exact = p.filter.EqualTo()
+			return attribute, value, exact
 		}
 	}
-	if p.t == schema.User() {
-		users, indexed, err := h.candidateUsers(ctx, c, attribute, value)
-		return entriesOf(p, users, setUser), indexed || p.filter == nil, err
-	}
-	roles, indexed, err := h.candidateRoles(ctx, c, attribute, value)
-	return entriesOf(p, roles, setRole), indexed || p.filter == nil, err
+	return "", "", false
 }
 
-func (h *Handler) candidateUsers(ctx context.Context, c *call, attribute, value string) (users []*v1alpha1.ScimUser, indexed bool, err error) {
+// indexed lists the attributes by which the store looks up resources of a type, the quickest first.
+func indexed(t *schema.ResourceType) []string {
+	if t == schema.User() {
+		return []string{"id", "userName", "externalId"}
+	}
+	return []string{"id", "displayName", "externalId"}
+}
+
+func (h *Handler) candidateUsers(ctx context.Context, c *call, attribute, value string) ([]*v1alpha1.ScimUser, error) {
 	store, directory := h.cfg.Store, c.directory.Name
 	switch attribute {
 	case "id":
-		users, err = oneOrNone(store.User(ctx, directory, value))
+		return oneOrNone(store.User(ctx, directory, value))
 	case "userName":
-		users, err = oneOrNone(store.UserByUserName(ctx, directory, value))
+		return oneOrNone(store.UserByUserName(ctx, directory, value))
 	case "externalId":
-		users, err = store.UsersByExternalID(ctx, directory, value)
+		return store.UsersByExternalID(ctx, directory, value)
 	default:
-		users, err = store.Users(ctx, directory)
-		return users, false, err
+		return store.Users(ctx, directory)
 	}
-	return users, true, err
 }
 
-func (h *Handler) candidateRoles(ctx context.Context, c *call, attribute, value string) (roles []*v1alpha1.ScimRole, indexed bool, err error) {
+func (h *Handler) candidateRoles(ctx context.Context, c *call, attribute, value string) ([]*v1alpha1.ScimRole, error) {
 	store, directory := h.cfg.Store, c.directory.Name
 	switch attribute {
 	case "id":
-		roles, err = oneOrNone(store.Role(ctx, directory, value))
+		return oneOrNone(store.Role(ctx, directory, value))
 	case "displayName":
-		roles, err = oneOrNone(store.RoleByDisplayName(ctx, directory, value))
+		return oneOrNone(store.RoleByDisplayName(ctx, directory, value))
 	case "externalId":
-		roles, err = store.RolesByExternalID(ctx, directory, value)
+		return store.RolesByExternalID(ctx, directory, value)
 	default:
-		roles, err = store.Roles(ctx, directory)
-		return roles, false, err
+		return store.Roles(ctx, directory)
 	}
-	return roles, true, err
 }
 
 // oneOrNone makes a list of a look-up by a unique value, whose 404 means that the list is empty.

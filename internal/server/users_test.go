@@ -234,6 +234,8 @@ func TestListingUsers(t *testing.T) {
 		"and":      {"filters can be joined", "?filter=" + url.QueryEscape(`userName sw "listed" and active eq true and not (userName co "-0@")`), 4, 1, 3},
 		"id":       {"by id", "?filter=" + url.QueryEscape(`id eq "`+ids[2]+`"`), 1, 1, 1},
 		"external": {"by externalId", "?filter=" + url.QueryEscape(`externalId eq "00u-listed-4@example.com"`), 1, 1, 1},
+		"narrowed": {"an index helps with a part of a filter, and the rest still counts", "?filter=" + url.QueryEscape(`active eq true and userName eq "LISTED-1@example.com"`), 1, 1, 1},
+		"refuted":  {"what the index finds need not match", "?filter=" + url.QueryEscape(`externalId eq "00u-listed-4@example.com" and active eq false`), 0, 1, 0},
 		"nobody":   {"an empty value is nobody's", "?filter=" + url.QueryEscape(`externalId eq ""`), 0, 1, 0},
 		"plus":     {"spaces may be plus signs", `?filter=userName+eq+%22listed-1%40example.com%22`, 1, 1, 1},
 		"groups":   {"by group, of which there is none", "?filter=" + url.QueryEscape(`groups.value eq "x"`), 0, 1, 0},

@@ -100,14 +100,37 @@ type literal struct {
 // EqualTo recognises the one comparison that an index can answer: a filter that is a single `eq` of a single-valued core attribute
 // with a text. The name is canonical, the value as the client sent it.
 func (f *Filter) EqualTo() (attribute, value string, ok bool) {
-	n := f.root
+	if !f.root.indexable() {
+		return "", "", false
+	}
+	return f.root.attr.name, f.root.value.text, true
+}
+
+// Requires finds the text that the core attribute equals in whatever the filter matches: that of the comparison that EqualTo
+// recognises, which here may be joined with others by `and`. The attribute is a canonical name.
+func (f *Filter) Requires(attribute string) (value string, ok bool) {
+	return f.root.requires(attribute)
+}
+
+func (n *node) requires(attribute string) (value string, ok bool) {
+	if n.kind == and {
+		if value, ok = n.left.requires(attribute); ok {
+			return value, true
+		}
+		return n.right.requires(attribute)
+	}
+	if !n.indexable() || n.attr.name != attribute {
+		return "", false
+	}
+	return n.value.text, true
+}
+
+// indexable says whether the node is an `eq` of a single-valued core attribute with a text.
+func (n *node) indexable() bool {
 	if n.kind != compare || n.op != eq || n.attr.urn != "" || n.attr.sub != "" || n.attr.root == nil || n.attr.root.MultiValued {
-		return "", "", false
+		return false
 	}
-	if n.value.kind != textLiteral && n.value.kind != numberLiteral || n.attr.root.Type == schema.Boolean {
-		return "", "", false
-	}
-	return n.attr.name, n.value.text, true
+	return (n.value.kind == textLiteral || n.value.kind == numberLiteral) && n.attr.root.Type != schema.Boolean
 }
 
 // References says whether the filter asks for the core attribute, so that what is costly to read (groups, members) is read only then.

@@ -168,6 +168,32 @@ func TestEqualTo(t *testing.T) {
 	}
 }
 
+func TestRequires(t *testing.T) {
+	for text, want := range map[string]string{
+		`userName eq "a"`:                                             "a",
+		`active eq true and username eq "a"`:                          "a",
+		`userName eq "a" and (title pr and active eq true)`:           "a",
+		`title pr and (active eq true and userName eq "a")`:           "a",
+		`userName eq "a" and userName eq "b"`:                         "a",
+		`userName eq "a" or title pr`:                                 "",
+		`(userName eq "a" or title pr) and active eq true`:            "",
+		`not (userName eq "a") and active eq true`:                    "",
+		`userName sw "a" and active eq true`:                          "",
+		`id eq "a" and active eq true`:                                "",
+		`emails[value eq "a"] and active eq true`:                     "",
+		scim.EnterpriseUserSchema + `:department eq "a" and title pr`: "",
+		`title pr and ` + scim.UserSchema + `:userName eq "a"`:        "a",
+	} {
+		f, err := filter.Parse(schema.User(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := f.Requires("userName"); got != want || ok != (want != "") {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestReferences(t *testing.T) {
 	for text, want := range map[string]bool{
 		`members.value eq "u"`: true, `displayName eq "x" or MEMBERS[value eq "u"]`: true, `not (members pr)`: true,
