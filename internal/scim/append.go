@@ -140,7 +140,12 @@ func AppendPage(dst []byte, page Page, each func(dst []byte, i int) []byte) []by
 		if i > 0 {
 			dst = append(dst, ',')
 		}
+		before := len(dst)
 		dst = each(dst, i)
+		if i == 0 {
+			// The others are about as long as the first one, so that the page need not move again and again as it grows.
+			dst = slices.Grow(dst, (len(dst)-before)*(page.Items-1)*9/8+len("]}"))
+		}
 	}
 	return append(dst, "]}"...)
 }

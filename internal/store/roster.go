@@ -75,6 +75,17 @@ func (r *roster[T]) claimed(claim, owner string) {
 	}
 }
 
+// knows says whether obj counts, if it is the object that the roster was told of last, in that version.
+func (r *roster[T]) knows(obj T) (counts, known bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	b, known := r.bearers[obj.GetName()]
+	if !known || b.object.GetUID() != obj.GetUID() || b.object.GetResourceVersion() != obj.GetResourceVersion() {
+		return false, false
+	}
+	return b.counts, true
+}
+
 // list keeps a bearer, and lists it if it counts.
 func (r *roster[T]) list(b bearer[T]) {
 	name, directory := b.object.GetName(), directoryOf(b.object)

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -41,8 +40,10 @@ type Members struct {
 
 // LastModified is meta.lastModified: the time of the annotation, or that of creation when there is none that can be read.
 func LastModified(m *metav1.ObjectMeta) time.Time {
-	if at, err := time.Parse(time.RFC3339Nano, m.Annotations[v1alpha1.AnnotationLastModified]); err == nil {
-		return at.UTC()
+	if text := m.Annotations[v1alpha1.AnnotationLastModified]; text != "" {
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return at.UTC()
+		}
 	}
 	return m.CreationTimestamp.UTC()
 }
@@ -73,14 +74,16 @@ func meta(m *metav1.ObjectMeta, resourceType, location string) map[string]any {
 	}
 }
 
+// userMembers is as many members as the resource of a user has as a rule, so that the map need not grow.
+const userMembers = 14
+
 // UserResource is the whole SCIM resource of a user, for PATCH, filters and projections. It shares nothing with the user.
 func UserResource(u *v1alpha1.ScimUser, groups []GroupRef, base string) scim.Resource {
 	s := &u.Spec
-	r := builder{
-		"id":     u.Name,
-		"active": u.IsActive(),
-		"meta":   meta(&u.ObjectMeta, "User", UserLocation(base, u.Name)),
-	}
+	r := make(builder, userMembers)
+	r["id"] = u.Name
+	r["active"] = u.IsActive()
+	r["meta"] = meta(&u.ObjectMeta, "User", UserLocation(base, u.Name))
 	r.text("userName", s.UserName)
 	r.text("externalId", s.ExternalID)
 	r.text("displayName", s.DisplayName)
@@ -241,10 +244,15 @@ func (b builder) finish(t *schema.ResourceType) scim.Resource {
 			schemas = append(schemas, s.ID)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(b)) {
+	var others []string
+	for name := range b {
 		if schema.IsURN(name) && t.Extension(name) == nil {
-			schemas = append(schemas, name)
+			others = append(others, name)
 		}
+	}
+	slices.Sort(others)
+	for _, name := range others {
+		schemas = append(schemas, name)
 	}
 	b["schemas"] = schemas
 	return scim.Resource(b)
