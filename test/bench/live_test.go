@@ -117,7 +117,7 @@ func groupBody(name string, members int) string {
 func (w *world) patchAddsOneMember(b *testing.B) {
 	const patch = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":%q,"path":%q%s}]}`
 	var things []*timed
-	for _, size := range []int{10, 990, 50_000} {
+	for _, size := range []int{10, 990, 1000, 50_000} {
 		path, serial := w.group(b, size), 0
 		thing := &timed{name: fmt.Sprintf("add-to-%d", size)}
 		thing.prepare = func() {
