@@ -123,6 +123,9 @@ func AppendList(dst []byte, totalResults, startIndex, items int, each func(dst [
 	return AppendPage(dst, Page{TotalResults: totalResults, StartIndex: startIndex, Items: items}, each)
 }
 
+// maxPageGuess bounds, in bytes, what AppendPage reserves before it knows how long a page gets.
+const maxPageGuess = 1 << 20
+
 // AppendPage appends a ListResponse (RFC 7644 section 3.4.2, RFC 9865 section 2) with the resources that the function appends. Okta
 // reads the three numbers as integers, and Resources as an array even when there is none.
 func AppendPage(dst []byte, page Page, each func(dst []byte, i int) []byte) []byte {
@@ -144,7 +147,8 @@ func AppendPage(dst []byte, page Page, each func(dst []byte, i int) []byte) []by
 		dst = each(dst, i)
 		if i == 0 {
 			// The others are about as long as the first one, so that the page need not move again and again as it grows.
-			dst = slices.Grow(dst, (len(dst)-before)*(page.Items-1)*9/8+len("]}"))
+			// Where the first is a group of fifty thousand, they are not, and a guess must not cost more memory than it saves.
+			dst = slices.Grow(dst, min((len(dst)-before)*(page.Items-1)*9/8+len("]}"), maxPageGuess))
 		}
 	}
 	return append(dst, "]}"...)
