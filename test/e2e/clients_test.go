@@ -288,6 +288,17 @@ func (l *clientLife) unlink(t *testing.T) {
 	l.isGone(t, "/Groups/"+l.role, &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: l.role}})
 	l.o.may(t, l.people["bob"].UserName, false)
 	l.sees(t, "bob")
+	for _, name := range []string{l.group.Name, l.group.Name + " (renamed)"} {
+		claim := &v1alpha1.ScimClaim{}
+		key := client.ObjectKey{Name: v1alpha1.ClaimName(v1alpha1.ClaimDisplayName, name)}
+		eventually(t, "repair takes away the claim of "+name, func(ctx context.Context) error {
+			err := l.o.kube.Get(ctx, key, claim)
+			if err == nil {
+				return errors.New("the claim is still there")
+			}
+			return client.IgnoreNotFound(err)
+		})
+	}
 }
 
 // isGone wants a resource to be 404 at both replicas, and its object not to be there.
