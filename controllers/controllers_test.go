@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/retry"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,6 +99,19 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// edited writes the spec of an object as a person does who was shown an older status: the controllers may be writing that.
+func (c *cluster) edited(t testing.TB, obj client.Object) {
+	t.Helper()
+	must(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		present := obj.DeepCopyObject().(client.Object)
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(obj), present); err != nil {
+			return err
+		}
+		obj.SetResourceVersion(present.GetResourceVersion())
+		return c.Update(t.Context(), obj)
+	}))
 }
 
 // becomes waits until what it reads of an object is as wanted.
@@ -183,11 +197,11 @@ func TestStatus(t *testing.T) {
 
 	no := false
 	alice.Spec.Active = &no
-	must(t, c.Update(ctx, alice))
+	c.edited(t, alice)
 	becomes(t, c, alice, "revoked when no binding is left", `Suspended "alice@example.com" roles=1 revoked=true`, userSummary)
 	yes := true
 	alice.Spec.Active = &yes
-	must(t, c.Update(ctx, alice))
+	c.edited(t, alice)
 	becomes(t, c, alice, "back", `Active "alice@example.com" roles=1 revoked=false`, userSummary)
 
 	part := &v1alpha1.ScimRoleSlice{
@@ -196,7 +210,7 @@ func TestStatus(t *testing.T) {
 	must(t, c.Create(ctx, part))
 	must(t, c.Get(ctx, client.ObjectKeyFromObject(role), role))
 	role.Spec.Members, role.Spec.Slices = nil, []string{part.Name}
-	must(t, c.Update(ctx, role))
+	c.edited(t, role)
 	becomes(t, c, role, "members in slices count as well", "True Resolved members=2 unresolved=0 grants=1", roleSummary)
 	must(t, c.Delete(ctx, role))
 	becomes(t, c, alice, "the role is gone", `Active "alice@example.com" roles=0 revoked=false`, userSummary)
@@ -211,24 +225,24 @@ func TestDirectoryStatus(t *testing.T) {
 	const url = "https://scim.example.com/scim/okta/v2"
 	becomes(t, c, directory, "no credential", "False NoCredentials "+url+" users=0 suspended=0 roles=0", directorySummary)
 	directory.Spec.Credentials = []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "okta-token"}}}
-	must(t, c.Update(ctx, directory))
+	c.edited(t, directory)
 	becomes(t, c, directory, "no Secret", "False CredentialNotFound "+url+" users=0 suspended=0 roles=0", directorySummary)
 	must(t, c.Create(ctx, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-token"},
 		StringData: map[string]string{"token": strings.Repeat("x", 32)},
 	}))
 	directory.Spec.Identity.Username = "user.nothing +"
-	must(t, c.Update(ctx, directory))
+	c.edited(t, directory)
 	becomes(t, c, directory, "a wrong expression", "False InvalidUsernameExpression "+url+" users=0 suspended=0 roles=0", directorySummary)
 	directory.Spec.Identity.Username = `"oidc:" + user.userName`
-	must(t, c.Update(ctx, directory))
+	c.edited(t, directory)
 	pushed := localUser("pushed", "pushed@example.com")
 	pushed.Spec.Directory = "okta"
 	must(t, c.Create(ctx, pushed))
 	becomes(t, c, directory, "it serves, and counts", "True Serving "+url+" users=1 suspended=0 roles=0", directorySummary)
 	becomes(t, c, pushed, "the directory says how its people are called", `Active "oidc:pushed@example.com" roles=0 revoked=false`, userSummary)
 	directory.Spec.Suspend = true
-	must(t, c.Update(ctx, directory))
+	c.edited(t, directory)
 	becomes(t, c, directory, "switched off", "False Suspended "+url+" users=1 suspended=0 roles=0", directorySummary)
 	becomes(t, c, pushed, "and nobody lost anything", `Active "oidc:pushed@example.com" roles=0 revoked=false`, userSummary)
 	c.atRest(t)
@@ -245,7 +259,7 @@ func TestCredentialExpires(t *testing.T) {
 	const url = "https://scim.example.com/scim/expires/v2"
 	becomes(t, c, directory, "its only credential has expired", "False CredentialExpired "+url+" users=0 suspended=0 roles=0", directorySummary)
 	directory.Spec.Credentials[0].ExpiresAt = nil
-	must(t, c.Update(ctx, directory))
+	c.edited(t, directory)
 	becomes(t, c, directory, "a hash needs no Secret", "True Serving "+url+" users=0 suspended=0 roles=0", directorySummary)
 	c.atRest(t)
 }

@@ -79,8 +79,9 @@ func TestSuspendedDirectory(t *testing.T) {
 	s := newSCIM(t)
 	directory := &v1alpha1.ScimDirectory{}
 	must(t, s.kube.Get(t.Context(), client.ObjectKey{Name: s.directory}, directory))
+	before := directory.DeepCopy()
 	directory.Spec.Suspend = true
-	must(t, s.kube.Update(t.Context(), directory))
+	must(t, s.kube.Patch(t.Context(), directory, client.MergeFrom(before)))
 	authorization := "Authorization: Bearer " + token
 	poll(t, "the server has seen the suspension", func() bool {
 		return s.do(http.MethodGet, s.base()+"/ServiceProviderConfig", "", authorization).status == http.StatusForbidden

@@ -36,8 +36,10 @@ func (s *scim) setCredentials(credentials ...v1alpha1.Credential) {
 	directory := &v1alpha1.ScimDirectory{}
 	key := client.ObjectKey{Name: s.directory}
 	must(s.t, s.kube.Get(s.t.Context(), key, directory))
+	before := directory.DeepCopy()
 	directory.Spec.Credentials = credentials
-	must(s.t, s.kube.Update(s.t.Context(), directory))
+	// A patch, because the server may be writing the time of its last request into the status.
+	must(s.t, s.kube.Patch(s.t.Context(), directory, client.MergeFrom(before)))
 	poll(s.t, "the credentials are in the cache", func() bool {
 		cached := &v1alpha1.ScimDirectory{}
 		return s.cache.Get(s.t.Context(), key, cached) == nil && cached.Generation == directory.Generation
