@@ -93,7 +93,7 @@ func deriveKey(token string) [sha256.Size]byte {
 func unauthorized(shown bool) *scim.Error {
 	detail := "A credential is required: send the header Authorization with one that this directory knows, for example Authorization: Bearer TOKEN."
 	if shown {
-		detail = "The credential in the header Authorization is not valid for this directory, or not at this time. " +
+		detail = "The token or password in the header Authorization is not valid for this directory, or not at this time. " +
 			"Enter one that the ScimDirectory's spec.credentials names."
 	}
 	return &scim.Error{Status: http.StatusUnauthorized, Detail: detail}
