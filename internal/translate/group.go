@@ -8,8 +8,11 @@ import (
 
 // GroupSpec normalises a resource and turns it into the spec of a new role, without a directory and without members: those come as
 // scim.MemberOp. What the schemas do not allow, and a displayName that is missing, is 400 invalidValue.
-func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
-	res, err := schema.Normalize(schema.Group(), in)
+func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) { return groupSpec(in, nil) }
+
+// groupSpec is GroupSpec for a change of a group that is stored. What is stored already is not checked again.
+func groupSpec(in, stored scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	res, err := schema.NormalizeOver(schema.Group(), in, stored)
 	if err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}
@@ -29,7 +32,7 @@ func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
 // MergeGroup gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current role. The directory and
 // all fields of membership stay as they are.
 func MergeGroup(current *v1alpha1.ScimRole, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
-	next, err := GroupSpec(in)
+	next, err := groupSpec(in, GroupResource(current, nil, ""))
 	if err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}

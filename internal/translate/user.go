@@ -9,7 +9,7 @@ import (
 // UserSpec normalises a resource and turns it into the spec of a new user, without a directory. An absent `active` means true. What
 // the schemas do not allow, and a userName that is missing, is 400 invalidValue.
 func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	spec, err := userSpec(in)
+	spec, err := userSpec(in, nil)
 	if err == nil && spec.Active == nil {
 		active := true
 		spec.Active = &active
@@ -17,9 +17,9 @@ func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
 	return spec, err
 }
 
-// userSpec is UserSpec with Active nil where the resource says nothing of it.
-func userSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	res, err := schema.Normalize(schema.User(), in)
+// userSpec is UserSpec with Active nil where the resource says nothing of it. What is stored already is not checked again.
+func userSpec(in, stored scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	res, err := schema.NormalizeOver(schema.User(), in, stored)
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}
@@ -58,9 +58,10 @@ func userSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
 // MergeUser gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current user (RFC 7644 section
 // 3.5.1). It replaces everything that a client can write, with two exceptions: the directory stays, and so does the state when
 // `active` is absent, since to reactivate somebody by leaving a word out would be a silent grant. Values that mean the same as the
-// current ones keep their bytes, so that an echo is equal to what is stored.
+// current ones keep their bytes, so that an echo is equal to what is stored. What the current user has is not checked: a malformed
+// value that somebody wrote into the object stays until a client sends another, and stops no change of anything else.
 func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	next, err := userSpec(in)
+	next, err := userSpec(in, UserResource(current, nil, ""))
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}

@@ -26,27 +26,29 @@ type Options struct {
 // id is another than the resource's.
 func Apply(t *schema.ResourceType, in scim.Resource, ops []Op, options Options) (scim.Resource, error) {
 	id, _ := in["id"].(string)
-	out, err := schema.Normalize(t, in)
+	// What is stored is let through even where a person has spoilt it: only what the operations bring is checked.
+	out, err := schema.NormalizeOver(t, in, in)
 	if err != nil {
 		return nil, err
 	}
-	a := applier{t: t, out: out, id: id, options: options}
+	a := applier{t: t, stored: in, out: out, id: id, options: options}
 	for i := range ops {
 		if err := a.apply(&ops[i]); err != nil {
 			return nil, ops[i].wrap(err)
 		}
 	}
-	if out, err = schema.Normalize(t, a.out); err != nil {
+	if out, err = schema.NormalizeOver(t, a.out, in); err != nil {
 		return nil, err
 	}
 	return out, schema.RequireAll(t, out)
 }
 
 type applier struct {
-	t       *schema.ResourceType
-	out     scim.Resource
-	id      string
-	options Options
+	t *schema.ResourceType
+	// stored is the resource before the first operation, out what the operations have made of it.
+	stored, out scim.Resource
+	id          string
+	options     Options
 }
 
 func refuse(t scim.ErrorType, detail string) error { return scim.BadRequest(t, detail) }
@@ -125,7 +127,7 @@ func (a *applier) target(kind Kind, path filter.Path, value any, hasValue, lenie
 	if into == nil || err != nil {
 		return err
 	}
-	c := change{kind: kind, path: &path, value: value, hasValue: hasValue, createMissing: a.options.CreateOnUnmatchedReplace}
+	c := change{kind: kind, path: &path, value: value, hasValue: hasValue, stored: a.storedValue(&path), createMissing: a.options.CreateOnUnmatchedReplace}
 	if err := c.applyTo(into); err != nil {
 		return err
 	}
@@ -133,6 +135,18 @@ func (a *applier) target(kind Kind, path filter.Path, value any, hasValue, lenie
 		delete(a.out, a.key(path.URN))
 	}
 	return nil
+}
+
+// storedValue is what the attribute of a path was before the request; nil for one that no schema names, which is not checked anyway.
+func (a *applier) storedValue(path *filter.Path) any {
+	if path.Attribute == nil {
+		return nil
+	}
+	if path.URN == "" {
+		return a.stored[path.Name]
+	}
+	inner, _ := a.stored[path.URN].(map[string]any)
+	return inner[path.Name]
 }
 
 // guard refuses what a client may not write, and reports true for what is accepted and has no effect.

@@ -11,10 +11,12 @@ import (
 
 // change is one operation on one attribute of an object.
 type change struct {
-	kind          Kind
-	path          *filter.Path
-	value         any
-	hasValue      bool
+	kind     Kind
+	path     *filter.Path
+	value    any
+	hasValue bool
+	// stored is what the attribute was before the request.
+	stored        any
 	createMissing bool
 }
 
@@ -46,7 +48,7 @@ func (c *change) element(v any) (any, error) {
 	if c.path.Attribute == nil {
 		return scim.CloneValue(v), nil
 	}
-	return schema.NormalizeElement(c.path.Attribute, c.label(), v)
+	return schema.NormalizeElement(c.path.Attribute, c.label(), v, c.stored)
 }
 
 // sub normalises a value for the sub-attribute.
@@ -54,7 +56,7 @@ func (c *change) sub(v any) (any, error) {
 	if c.path.SubAttribute == nil {
 		return scim.CloneValue(v), nil
 	}
-	return schema.NormalizeValue(c.path.SubAttribute, c.label()+"."+c.path.Sub, v)
+	return schema.NormalizeSub(c.path.SubAttribute, c.label()+"."+c.path.Sub, v, c.stored)
 }
 
 // label is what errors call the attribute.
@@ -195,7 +197,7 @@ func (c *change) elements() ([]any, error) {
 		raw = []any{c.value}
 	}
 	if attr := c.path.Attribute; attr != nil {
-		v, err := schema.NormalizeValue(attr, c.label(), raw)
+		v, err := schema.NormalizeValue(attr, c.label(), raw, c.stored)
 		list, _ := v.([]any)
 		return list, err
 	}
