@@ -78,6 +78,74 @@ type ScimDirectorySpec struct {
 	// userName as the identity provider sent it.
 	// +optional
 	Identity Identity `json:"identity,omitempty,omitzero"`
+
+	// discovery says who may read what the endpoint can do (ServiceProviderConfig, Schemas, ResourceTypes): Authenticated for
+	// callers with a credential only, Public for everybody, as RFC 7643 section 5 recommends for clients that look before they sign
+	// in. No person's data is in it. The default is Authenticated.
+	// +optional
+	// +default="Authenticated"
+	Discovery DiscoveryAccess `json:"discovery,omitempty"`
+
+	// resources says what the identity provider may push: UsersAndGroups, or Users for a directory without groups, in which
+	// every request to change a group is answered 403 and no group is ever listed. The default is UsersAndGroups.
+	// +optional
+	// +default="UsersAndGroups"
+	Resources DirectoryResources `json:"resources,omitempty"`
+
+	// groups says which groups are accepted, by displayName. Without it every group is.
+	// +optional
+	Groups GroupAcceptance `json:"groups,omitempty,omitzero"`
+
+	// signInDomains are the domains that userNames of this directory must end in so that their bearers can sign in to the
+	// cluster, for example [example.com]: at most 64, without regard to case. A user of another domain is accepted, because
+	// the identity provider would otherwise stop pushing, but gets a warning condition, and the directory's condition
+	// UsernameMismatch counts such users. Without it no userName is warned of.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	SignInDomains []string `json:"signInDomains,omitempty"`
+
+	// defaultRoles are the metadata.names of ScimRoles, at most 16, that every active user of this directory is a member of, as
+	// long as the name stands here. They must be local roles, so that no push can widen what everybody gets. The identity
+	// provider does not see these memberships.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	DefaultRoles []string `json:"defaultRoles,omitempty"`
+
+	// roleAssignment says whether the identity provider may read the cluster's roles and give them to users without groups:
+	// Enabled serves /Roles and /Entitlements in Okta's entitlement schemas, lists every ScimRole there, and makes a
+	// user a member of the roles in its attribute roles. The default is Disabled: /Roles answers 404 and the attribute roles is
+	// kept and returned without effect.
+	// +optional
+	// +default="Disabled"
+	RoleAssignment RoleAssignment `json:"roleAssignment,omitempty"`
+
+	// extensionSchemas describe attributes that this identity provider sends beyond the standard, at most 8. They are announced
+	// under /Schemas, so that the identity provider can map them, and their values are checked. Attributes that are described nowhere
+	// are kept and returned as they were sent all the same.
+	// +optional
+	// +listType=map
+	// +listMapKey=schema
+	// +kubebuilder:validation:MaxItems=8
+	ExtensionSchemas []ExtensionSchema `json:"extensionSchemas,omitempty"`
+
+	// matching says what happens when the identity provider pushes somebody who is here already. Without it such pushes wait
+	// for a person's review.
+	// +optional
+	Matching Matching `json:"matching,omitempty,omitzero"`
+
+	// guard holds back the effects of a burst of removals, so that a mistake at the identity provider does not lock a company
+	// out. Without it the guard is on, with the defaults that its fields name.
+	// +optional
+	Guard Guard `json:"guard,omitempty,omitzero"`
 }
 
 // CredentialAccess says what may be done with a credential.
@@ -129,6 +197,13 @@ type Credential struct {
 	// +optional
 	// +default="ReadWrite"
 	Access CredentialAccess `json:"access,omitempty"`
+
+	// userID is the id (metadata.name) of the ScimUser that /Me stands for with this credential (RFC 7644 section 3.11), for
+	// example scim-admin-k3v9x2m4qa. It gives the credential no right and takes none. Without it /Me is answered 501.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	UserID string `json:"userID,omitempty"`
 
 	// notBefore is the time from which the credential is valid. Absent means from now on.
 	// +optional
@@ -247,6 +322,28 @@ type ScimDirectoryStatus struct {
 	// minutes, so it can be that much too early.
 	// +optional
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+
+	// credentials say when each of spec.credentials was last used, so that an old token can be removed without fear. One that
+	// was never used is absent.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Credentials []CredentialStatus `json:"credentials,omitempty"`
+}
+
+// CredentialStatus says when a credential was last used.
+type CredentialStatus struct {
+	// name of the credential in spec.credentials.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// lastUsedTime is when a request with this credential was last accepted. It is written at most every ten minutes, so it can be
+	// that much too early.
+	// +optional
+	LastUsedTime *metav1.Time `json:"lastUsedTime,omitempty"`
 }
 
 // ScimDirectory is one identity provider's endpoint: where it may push, with which credentials, and how its people appear in

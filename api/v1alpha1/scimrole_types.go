@@ -37,13 +37,14 @@ const (
 
 // ScimRoleSpec is one pushed group as its identity provider described it (RFC 7643 section 4.2).
 // +kubebuilder:validation:XValidation:rule="!has(self.members) || !has(self.slices) || size(self.members) == 0 || size(self.slices) == 0",message="spec.members and spec.slices exclude each other: members of a large role are in its slices, so leave spec.members out"
-// +kubebuilder:validation:XValidation:rule="!has(self.directory) || (has(oldSelf.directory) && self.directory == oldSelf.directory)",message="spec.directory cannot be changed or set later: clear it to make the role local, or delete the role and push it again from the other directory"
+// +kubebuilder:validation:XValidation:rule="!has(self.directory) || !has(oldSelf.directory) || self.directory == oldSelf.directory",message="spec.directory cannot be changed from one directory to another: clear it to make the role local (kubectl scim detach), and let the other directory take it over"
 type ScimRoleSpec struct {
 	// directory is the name of the ScimDirectory that this role came through, for example okta. The SCIM server sets it when it
 	// creates the role. Without it the role is local: people write it by hand or keep it in Git, and no push changes it.
 	//
-	// It cannot be changed or set later. It can be cleared, which makes the role local: the identity provider then no longer
-	// sees the role.
+	// It cannot be changed from one directory to another. It can be cleared, which makes the role local: the identity provider then
+	// no longer sees the role. Only the SCIM server sets it on a local role, when a directory takes it over as its spec.matching
+	// allows.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

@@ -5,13 +5,14 @@ import apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
 // ScimUserSpec is one identity as its identity provider described it: the User resource and the enterprise extension of RFC 7643
 // sections 4.1 and 4.3. Field names are the standard's. What is not typed here is kept in extensions and additionalAttributes and
 // returned to the identity provider unchanged. Passwords are never stored.
-// +kubebuilder:validation:XValidation:rule="!has(self.directory) || (has(oldSelf.directory) && self.directory == oldSelf.directory)",message="spec.directory cannot be changed or set later: clear it to make the user local, or delete the user and push it again from the other directory"
+// +kubebuilder:validation:XValidation:rule="!has(self.directory) || !has(oldSelf.directory) || self.directory == oldSelf.directory",message="spec.directory cannot be changed from one directory to another: clear it to make the user local (kubectl scim detach), and let the other directory take it over"
 type ScimUserSpec struct {
 	// directory is the name of the ScimDirectory that this user came through, for example okta. The SCIM server sets it when it
 	// creates the user. Without it the user is local: people write it by hand or keep it in Git, and no push changes it.
 	//
-	// It cannot be changed or set later. It can be cleared, which makes the user local: the identity provider then no longer
-	// sees the user.
+	// It cannot be changed from one directory to another. It can be cleared, which makes the user local: the identity provider then
+	// no longer sees the user. Only the SCIM server sets it on a local user, when a directory takes it over as its spec.matching
+	// allows.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

@@ -58,6 +58,7 @@ func TestGetScim(t *testing.T) {
 		`{kind: ScimRoleSlice, metadata: {name: listed}, spec: {role: r, members: [m]}}`,
 		`{kind: ScimClaim, metadata: {name: ` + claim + `}, spec: {attribute: userName, value: listed, owner: listed}}`,
 		`{kind: ClusterAccessGrant, metadata: {name: listed}, spec: {roles: [{name: r}], to: {name: view}, scope: Cluster}}`,
+		`{kind: AccessPlan, metadata: {name: listed}, spec: {directory: listed}}`,
 	} {
 		create(t, c, parse(t, text))
 	}
@@ -86,7 +87,7 @@ func TestExplain(t *testing.T) {
 // TestShortNames are those of the design: people have them in their fingers.
 func TestShortNames(t *testing.T) {
 	for short, want := range map[string]string{
-		"su": "scimusers", "sr": "scimroles", "sdir": "scimdirectories", "cag": "clusteraccessgrants",
+		"su": "scimusers", "sr": "scimroles", "sdir": "scimdirectories", "cag": "clusteraccessgrants", "plan": "accessplans",
 	} {
 		if got := kubectl(t, "explain", short); !regexp.MustCompile(`(?m)^KIND: +` + kindOf(t, want) + `$`).MatchString(got) {
 			t.Errorf("kubectl explain %s is not about %s:\n%s", short, want, got)

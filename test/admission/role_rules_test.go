@@ -41,6 +41,6 @@ func roleRules() []rule {
 			refuse:  `{metadata: {name: s}, spec: {role: r, members: [a, c]}}`,
 		},
 	}
-	return append(rules, directoryTransitions("ScimRole", "displayName", "spec.directory cannot be changed or set later: clear it to "+
-		"make the role local, or delete the role and push it again from the other directory")...)
+	return append(rules, directoryTransitions("ScimRole", "displayName", "spec.directory cannot be changed from one directory to another: clear it to "+
+		"make the role local (kubectl scim detach), and let the other directory take it over")...)
 }

@@ -34,6 +34,7 @@ func rules() []rule {
 	all := append(userRules(), roleRules()...)
 	all = append(all, claimRules()...)
 	all = append(all, directoryRules()...)
+	all = append(all, lifecycleRules()...)
 	return append(all, grantRules()...)
 }
 

@@ -140,6 +140,7 @@ func TestTablesOfPrinterColumns(t *testing.T) {
 		"ScimRoleSlice":      "Role Age",
 		"ScimClaim":          "Attribute Value Owner Age",
 		"ScimDirectory":      "URL Users Suspended Roles Last-Request Ready Reason (Message) Age",
+		"AccessPlan":         "Directory Role State Held Passed Limit Release (Digest) Age",
 		"ClusterAccessGrant": "Roles To Namespaces Users Expires Ready Reason (Message) Age",
 	}
 	for _, definition := range definitions(t) {

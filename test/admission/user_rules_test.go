@@ -19,8 +19,8 @@ func userRules() []rule {
 			refuse:  `{metadata: {name: u}, spec: {userName: "  \t"}}`,
 		},
 	}
-	rules = append(rules, directoryTransitions("ScimUser", "userName", "spec.directory cannot be changed or set later: clear it to "+
-		"make the user local, or delete the user and push it again from the other directory")...)
+	rules = append(rules, directoryTransitions("ScimUser", "userName", "spec.directory cannot be changed from one directory to another: "+
+		"clear it to make the user local (kubectl scim detach), and let the other directory take it over")...)
 	return append(rules, primaryRules()...)
 }
 
@@ -58,12 +58,12 @@ func directoryTransitions(kind, nameAttribute, message string) []rule {
 			refuse:  object(", directory: entra"),
 		},
 		{
-			reason:  "an object that people wrote must not come under an identity provider unseen",
+			reason:  "a directory may take a local object over; the next one may not take it from that directory",
 			kind:    kind,
 			message: message,
-			before:  object(""),
+			before:  object(", directory: okta"),
 			accept:  object(", externalId: x"),
-			refuse:  object(", directory: okta"),
+			refuse:  object(", directory: entra, externalId: x"),
 		},
 		{
 			reason:  "other changes leave the directory alone",

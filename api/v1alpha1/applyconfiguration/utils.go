@@ -16,6 +16,12 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=scim-operator.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlan"):
+		return &apiv1alpha1.AccessPlanApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlanSpec"):
+		return &apiv1alpha1.AccessPlanSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlanStatus"):
+		return &apiv1alpha1.AccessPlanStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Address"):
 		return &apiv1alpha1.AddressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BasicSecretRef"):
@@ -28,14 +34,32 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClusterAccessGrantStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Credential"):
 		return &apiv1alpha1.CredentialApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CredentialStatus"):
+		return &apiv1alpha1.CredentialStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Decision"):
+		return &apiv1alpha1.DecisionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnterpriseUser"):
 		return &apiv1alpha1.EnterpriseUserApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionAttribute"):
+		return &apiv1alpha1.ExtensionAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionSchema"):
+		return &apiv1alpha1.ExtensionSchemaApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionSubAttribute"):
+		return &apiv1alpha1.ExtensionSubAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantTarget"):
 		return &apiv1alpha1.GrantTargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GroupAcceptance"):
+		return &apiv1alpha1.GroupAcceptanceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Guard"):
+		return &apiv1alpha1.GuardApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GuardLimit"):
+		return &apiv1alpha1.GuardLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Identity"):
 		return &apiv1alpha1.IdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
 		return &apiv1alpha1.ManagerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Matching"):
+		return &apiv1alpha1.MatchingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MultiValue"):
 		return &apiv1alpha1.MultiValueApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Name"):

@@ -23,6 +23,77 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlan
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlanSpec
+    - name: status
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlanStatus
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlanSpec
+  map:
+    fields:
+    - name: decision
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Decision
+    - name: directory
+      type:
+        scalar: string
+    - name: role
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlanStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: digest
+      type:
+        scalar: string
+    - name: held
+      type:
+        scalar: numeric
+    - name: heldSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: limit
+      type:
+        scalar: numeric
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: passed
+      type:
+        scalar: numeric
+    - name: releaseTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: samples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: state
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanState
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Address
   map:
     fields:
@@ -165,7 +236,35 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: tokenSecretRef
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.SecretKeyRef
+    - name: userID
+      type:
+        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.CredentialAccess
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.CredentialStatus
+  map:
+    fields:
+    - name: lastUsedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: name
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.Decision
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+    - name: reason
+      type:
+        scalar: string
+    - name: verdict
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanDecision
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.DirectoryResources
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.DiscoveryAccess
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.EnterpriseUser
   map:
@@ -188,6 +287,82 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organization
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionAttribute
+  map:
+    fields:
+    - name: caseExact
+      type:
+        scalar: boolean
+    - name: description
+      type:
+        scalar: string
+    - name: multiValued
+      type:
+        scalar: boolean
+    - name: name
+      type:
+        scalar: string
+    - name: required
+      type:
+        scalar: boolean
+    - name: subAttributes
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionSubAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: type
+      type:
+        scalar: string
+      default: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionSchema
+  map:
+    fields:
+    - name: attributes
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionAttribute
+          elementRelationship: associative
+          keys:
+          - name
+    - name: description
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: resource
+      type:
+        scalar: string
+      default: User
+    - name: schema
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionSubAttribute
+  map:
+    fields:
+    - name: caseExact
+      type:
+        scalar: boolean
+    - name: description
+      type:
+        scalar: string
+    - name: multiValued
+      type:
+        scalar: boolean
+    - name: name
+      type:
+        scalar: string
+    - name: required
+      type:
+        scalar: boolean
+    - name: type
+      type:
+        scalar: string
+      default: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantScope
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantTarget
@@ -200,6 +375,57 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GroupAcceptance
+  map:
+    fields:
+    - name: exclude
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: include
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.Guard
+  map:
+    fields:
+    - name: breakGlass
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: holdTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: members
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GuardLimit
+    - name: mode
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GuardMode
+      default: Hold
+    - name: users
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GuardLimit
+    - name: windowSeconds
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GuardLimit
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: percent
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GuardMode
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Identity
   map:
     fields:
@@ -218,6 +444,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: value
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.MatchPolicy
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.Matching
+  map:
+    fields:
+    - name: existingRoles
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.MatchPolicy
+      default: Review
+    - name: existingUsers
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.MatchPolicy
+      default: Review
+    - name: recycledUsers
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.MatchPolicy
+      default: Review
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.MultiValue
   map:
     fields:
@@ -266,7 +509,13 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanDecision
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanState
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Provider
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.RoleAssignment
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.RoleSelector
   map:
@@ -336,13 +585,54 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: defaultRoles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: discovery
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.DiscoveryAccess
+      default: Authenticated
+    - name: extensionSchemas
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionSchema
+          elementRelationship: associative
+          keys:
+          - schema
+    - name: groups
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GroupAcceptance
+    - name: guard
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Guard
     - name: identity
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Identity
+    - name: matching
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Matching
     - name: provider
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Provider
       default: Generic
+    - name: resources
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.DirectoryResources
+      default: UsersAndGroups
+    - name: roleAssignment
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.RoleAssignment
+      default: Disabled
+    - name: signInDomains
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: suspend
       type:
         scalar: boolean
@@ -357,6 +647,14 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: credentials
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.CredentialStatus
+          elementRelationship: associative
+          keys:
+          - name
     - name: lastRequestTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -29,6 +29,9 @@ type CredentialApplyConfiguration struct {
 	// access is what may be done with the credential: ReadWrite for everything, ReadOnly for reading and searching. With ReadOnly
 	// every request that would change something is answered 403. The default is ReadWrite.
 	Access *apiv1alpha1.CredentialAccess `json:"access,omitempty"`
+	// userID is the id (metadata.name) of the ScimUser that /Me stands for with this credential (RFC 7644 section 3.11), for
+	// example scim-admin-k3v9x2m4qa. It gives the credential no right and takes none. Without it /Me is answered 501.
+	UserID *string `json:"userID,omitempty"`
 	// notBefore is the time from which the credential is valid. Absent means from now on.
 	NotBefore *v1.Time `json:"notBefore,omitempty"`
 	// expiresAt is the time from which the credential is no longer valid. Absent means that it is valid until it is removed here.
@@ -78,6 +81,14 @@ func (b *CredentialApplyConfiguration) WithBasicSecretRef(value *BasicSecretRefA
 // If called multiple times, the Access field is set to the value of the last call.
 func (b *CredentialApplyConfiguration) WithAccess(value apiv1alpha1.CredentialAccess) *CredentialApplyConfiguration {
 	b.Access = &value
+	return b
+}
+
+// WithUserID sets the UserID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the UserID field is set to the value of the last call.
+func (b *CredentialApplyConfiguration) WithUserID(value string) *CredentialApplyConfiguration {
+	b.UserID = &value
 	return b
 }
 

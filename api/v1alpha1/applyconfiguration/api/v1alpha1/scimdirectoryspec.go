@@ -24,6 +24,39 @@ type ScimDirectorySpecApplyConfiguration struct {
 	// identity says how a user of this directory appears in Kubernetes. Without it a user's Kubernetes user name is the
 	// userName as the identity provider sent it.
 	Identity *IdentityApplyConfiguration `json:"identity,omitempty"`
+	// discovery says who may read what the endpoint can do (ServiceProviderConfig, Schemas, ResourceTypes): Authenticated for
+	// callers with a credential only, Public for everybody, as RFC 7643 section 5 recommends for clients that look before they sign
+	// in. No person's data is in it. The default is Authenticated.
+	Discovery *apiv1alpha1.DiscoveryAccess `json:"discovery,omitempty"`
+	// resources says what the identity provider may push: UsersAndGroups, or Users for a directory without groups, in which
+	// every request to change a group is answered 403 and no group is ever listed. The default is UsersAndGroups.
+	Resources *apiv1alpha1.DirectoryResources `json:"resources,omitempty"`
+	// groups says which groups are accepted, by displayName. Without it every group is.
+	Groups *GroupAcceptanceApplyConfiguration `json:"groups,omitempty"`
+	// signInDomains are the domains that userNames of this directory must end in so that their bearers can sign in to the
+	// cluster, for example [example.com]: at most 64, without regard to case. A user of another domain is accepted, because
+	// the identity provider would otherwise stop pushing, but gets a warning condition, and the directory's condition
+	// UsernameMismatch counts such users. Without it no userName is warned of.
+	SignInDomains []string `json:"signInDomains,omitempty"`
+	// defaultRoles are the metadata.names of ScimRoles, at most 16, that every active user of this directory is a member of, as
+	// long as the name stands here. They must be local roles, so that no push can widen what everybody gets. The identity
+	// provider does not see these memberships.
+	DefaultRoles []string `json:"defaultRoles,omitempty"`
+	// roleAssignment says whether the identity provider may read the cluster's roles and give them to users without groups:
+	// Enabled serves /Roles and /Entitlements in Okta's entitlement schemas, lists every ScimRole there, and makes a
+	// user a member of the roles in its attribute roles. The default is Disabled: /Roles answers 404 and the attribute roles is
+	// kept and returned without effect.
+	RoleAssignment *apiv1alpha1.RoleAssignment `json:"roleAssignment,omitempty"`
+	// extensionSchemas describe attributes that this identity provider sends beyond the standard, at most 8. They are announced
+	// under /Schemas, so that the identity provider can map them, and their values are checked. Attributes that are described nowhere
+	// are kept and returned as they were sent all the same.
+	ExtensionSchemas []ExtensionSchemaApplyConfiguration `json:"extensionSchemas,omitempty"`
+	// matching says what happens when the identity provider pushes somebody who is here already. Without it such pushes wait
+	// for a person's review.
+	Matching *MatchingApplyConfiguration `json:"matching,omitempty"`
+	// guard holds back the effects of a burst of removals, so that a mistake at the identity provider does not lock a company
+	// out. Without it the guard is on, with the defaults that its fields name.
+	Guard *GuardApplyConfiguration `json:"guard,omitempty"`
 }
 
 // ScimDirectorySpecApplyConfiguration constructs a declarative configuration of the ScimDirectorySpec type for use with
@@ -66,5 +99,86 @@ func (b *ScimDirectorySpecApplyConfiguration) WithCredentials(values ...*Credent
 // If called multiple times, the Identity field is set to the value of the last call.
 func (b *ScimDirectorySpecApplyConfiguration) WithIdentity(value *IdentityApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
 	b.Identity = value
+	return b
+}
+
+// WithDiscovery sets the Discovery field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Discovery field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithDiscovery(value apiv1alpha1.DiscoveryAccess) *ScimDirectorySpecApplyConfiguration {
+	b.Discovery = &value
+	return b
+}
+
+// WithResources sets the Resources field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Resources field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithResources(value apiv1alpha1.DirectoryResources) *ScimDirectorySpecApplyConfiguration {
+	b.Resources = &value
+	return b
+}
+
+// WithGroups sets the Groups field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Groups field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithGroups(value *GroupAcceptanceApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
+	b.Groups = value
+	return b
+}
+
+// WithSignInDomains adds the given value to the SignInDomains field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the SignInDomains field.
+func (b *ScimDirectorySpecApplyConfiguration) WithSignInDomains(values ...string) *ScimDirectorySpecApplyConfiguration {
+	for i := range values {
+		b.SignInDomains = append(b.SignInDomains, values[i])
+	}
+	return b
+}
+
+// WithDefaultRoles adds the given value to the DefaultRoles field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the DefaultRoles field.
+func (b *ScimDirectorySpecApplyConfiguration) WithDefaultRoles(values ...string) *ScimDirectorySpecApplyConfiguration {
+	for i := range values {
+		b.DefaultRoles = append(b.DefaultRoles, values[i])
+	}
+	return b
+}
+
+// WithRoleAssignment sets the RoleAssignment field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RoleAssignment field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithRoleAssignment(value apiv1alpha1.RoleAssignment) *ScimDirectorySpecApplyConfiguration {
+	b.RoleAssignment = &value
+	return b
+}
+
+// WithExtensionSchemas adds the given value to the ExtensionSchemas field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ExtensionSchemas field.
+func (b *ScimDirectorySpecApplyConfiguration) WithExtensionSchemas(values ...*ExtensionSchemaApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithExtensionSchemas")
+		}
+		b.ExtensionSchemas = append(b.ExtensionSchemas, *values[i])
+	}
+	return b
+}
+
+// WithMatching sets the Matching field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Matching field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithMatching(value *MatchingApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
+	b.Matching = value
+	return b
+}
+
+// WithGuard sets the Guard field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Guard field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithGuard(value *GuardApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
+	b.Guard = value
 	return b
 }

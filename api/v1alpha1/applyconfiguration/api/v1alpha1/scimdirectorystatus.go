@@ -29,6 +29,9 @@ type ScimDirectoryStatusApplyConfiguration struct {
 	// lastRequestTime is when the identity provider was last heard with a valid credential. It is written at most every ten
 	// minutes, so it can be that much too early.
 	LastRequestTime *metav1.Time `json:"lastRequestTime,omitempty"`
+	// credentials say when each of spec.credentials was last used, so that an old token can be removed without fear. One that
+	// was never used is absent.
+	Credentials []CredentialStatusApplyConfiguration `json:"credentials,omitempty"`
 }
 
 // ScimDirectoryStatusApplyConfiguration constructs a declarative configuration of the ScimDirectoryStatus type for use with
@@ -95,5 +98,18 @@ func (b *ScimDirectoryStatusApplyConfiguration) WithRoles(value int32) *ScimDire
 // If called multiple times, the LastRequestTime field is set to the value of the last call.
 func (b *ScimDirectoryStatusApplyConfiguration) WithLastRequestTime(value metav1.Time) *ScimDirectoryStatusApplyConfiguration {
 	b.LastRequestTime = &value
+	return b
+}
+
+// WithCredentials adds the given value to the Credentials field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Credentials field.
+func (b *ScimDirectoryStatusApplyConfiguration) WithCredentials(values ...*CredentialStatusApplyConfiguration) *ScimDirectoryStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithCredentials")
+		}
+		b.Credentials = append(b.Credentials, *values[i])
+	}
 	return b
 }

@@ -14,8 +14,9 @@ type ScimRoleSpecApplyConfiguration struct {
 	// directory is the name of the ScimDirectory that this role came through, for example okta. The SCIM server sets it when it
 	// creates the role. Without it the role is local: people write it by hand or keep it in Git, and no push changes it.
 	//
-	// It cannot be changed or set later. It can be cleared, which makes the role local: the identity provider then no longer
-	// sees the role.
+	// It cannot be changed from one directory to another. It can be cleared, which makes the role local: the identity provider then
+	// no longer sees the role. Only the SCIM server sets it on a local role, when a directory takes it over as its spec.matching
+	// allows.
 	Directory *string `json:"directory,omitempty"`
 	// displayName is the group's name, for example Platform Admins. It is unique in the cluster without regard to case (Unicode
 	// NFKC and case folding), and kept as it was sent. It may change: metadata.name is what stays.

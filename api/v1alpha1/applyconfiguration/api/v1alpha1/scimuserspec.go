@@ -16,8 +16,9 @@ type ScimUserSpecApplyConfiguration struct {
 	// directory is the name of the ScimDirectory that this user came through, for example okta. The SCIM server sets it when it
 	// creates the user. Without it the user is local: people write it by hand or keep it in Git, and no push changes it.
 	//
-	// It cannot be changed or set later. It can be cleared, which makes the user local: the identity provider then no longer
-	// sees the user.
+	// It cannot be changed from one directory to another. It can be cleared, which makes the user local: the identity provider then
+	// no longer sees the user. Only the SCIM server sets it on a local user, when a directory takes it over as its spec.matching
+	// allows.
 	Directory *string `json:"directory,omitempty"`
 	// userName is the name that the user signs in with, for example alice@example.com. It is unique in the cluster without
 	// regard to case (Unicode NFKC and case folding), and kept as it was sent. It may change: metadata.name is what stays.
