@@ -73,7 +73,7 @@ func planRules() []rule {
 		{"a decision about one directory must not become one about another", "AccessPlan", fixed, plan(`directory: okta`),
 			decided(digest, "Approve"), plan(`directory: entra`)},
 		{"a decision names the set that it is about", "AccessPlan", fmt.Sprintf(schemaPatternMessage, `^sha256:[0-9a-f]{64}$`), "",
-			decided(digest, "Discard"), decided("latest", "Approve")},
+			decided(digest, "Discard"), decided("SHA256:"+digest[len("sha256:"):], "Approve")},
 		{"a verdict is one of two", "AccessPlan", `supported values: "Approve", "Discard"`, "",
 			decided(digest, "Approve"), decided(digest, "Maybe")},
 	}
