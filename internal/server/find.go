@@ -252,7 +252,8 @@ func (h *Handler) examine(ctx context.Context, c *call, l *listing, e *entry, ex
 	return true, nil
 }
 
-// resource is what the filter and the order look at: groups and members are in it only if one of the two asks for them.
+// resource is what the filter and the order look at, and nothing else. It is valid until the next one is made. Groups and members are
+// read only if one of the two asks for them.
 func (h *Handler) resource(ctx context.Context, c *call, e *entry, filtered bool) (scim.Resource, error) {
 	wanted := func(attribute string) bool {
 		return filtered && e.part.filter.References(attribute) || e.part.order.References(attribute)
@@ -266,7 +267,7 @@ func (h *Handler) resource(ctx context.Context, c *call, e *entry, filtered bool
 			}
 			groups = translate.GroupRefs(roles)
 		}
-		return translate.UserResource(e.user, groups, c.base), nil
+		return e.part.reader.User(e.user, groups), nil
 	}
 	var members *translate.Members
 	if wanted("members") {
@@ -276,5 +277,5 @@ func (h *Handler) resource(ctx context.Context, c *call, e *entry, filtered bool
 		}
 		members = &translate.Members{IDs: ids}
 	}
-	return translate.GroupResource(e.role, members, c.base), nil
+	return e.part.reader.Group(e.role, members), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/scim-operator/scim-operator/internal/scim/filter"
 	"github.com/scim-operator/scim-operator/internal/scim/order"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
+	"github.com/scim-operator/scim-operator/internal/translate"
 )
 
 // listing is what a client asks of a list: by the parameters of a GET, or by the body of a POST to /.search.
@@ -32,6 +33,19 @@ type part struct {
 	filter     *filter.Filter
 	projection schema.Projection
 	order      order.By
+	// reader makes what the filter and the order look at.
+	reader *translate.Reader
+}
+
+// read prepares the reader.
+func (p *part) read(base string) {
+	p.reader = translate.NewReader(p.t, base)
+	if p.filter != nil {
+		p.filter.EachAttribute(p.reader.Want)
+	}
+	if !p.order.ByCreation() {
+		p.reader.Want(p.order.Attribute())
+	}
 }
 
 // sorted says whether the resources must be put into order, because the one in which the store has them is not the one that is asked for.
@@ -98,6 +112,7 @@ func (h *Handler) listing(c *call, types []*schema.ResourceType, request scim.Se
 				return nil, err
 			}
 		}
+		p.read(c.base)
 		l.order = p.order
 		l.parts = append(l.parts, p)
 	}

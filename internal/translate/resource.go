@@ -79,56 +79,26 @@ const userMembers = 14
 
 // UserResource is the whole SCIM resource of a user, for PATCH, filters and projections. It shares nothing with the user.
 func UserResource(u *v1alpha1.ScimUser, groups []GroupRef, base string) scim.Resource {
-	s := &u.Spec
 	r := make(builder, userMembers)
-	r["id"] = u.Name
-	r["active"] = u.IsActive()
-	r["meta"] = meta(&u.ObjectMeta, "User", UserLocation(base, u.Name))
-	r.text("userName", s.UserName)
-	r.text("externalId", s.ExternalID)
-	r.text("displayName", s.DisplayName)
-	r.text("nickName", s.NickName)
-	r.text("profileUrl", s.ProfileURL)
-	r.text("title", s.Title)
-	r.text("userType", s.UserType)
-	r.text("preferredLanguage", s.PreferredLanguage)
-	r.text("locale", s.Locale)
-	r.text("timezone", s.Timezone)
-	r.object("name", nameObject(s.Name))
-	r.multiValues("emails", s.Emails)
-	r.multiValues("phoneNumbers", s.PhoneNumbers)
-	r.multiValues("ims", s.Ims)
-	r.multiValues("photos", s.Photos)
-	r.addresses(s.Addresses)
-	r.multiValues("entitlements", s.Entitlements)
-	r.multiValues("roles", s.Roles)
-	r.multiValues("x509Certificates", s.X509Certificates)
-	r.object(scim.EnterpriseUserSchema, enterpriseObject(s.Enterprise))
-	r.raw(schema.User(), s.Extensions)
-	r.raw(schema.User(), s.AdditionalAttributes)
-	r.groups(groups, base)
+	from := userSource{user: u, groups: groups, base: base}
+	for i := range userParts {
+		userParts[i].add(r, &from)
+	}
+	r.enterprise(u.Spec.Enterprise)
+	r.raw(schema.User(), u.Spec.Extensions)
+	r.raw(schema.User(), u.Spec.AdditionalAttributes)
 	return r.finish(schema.User())
 }
 
 // GroupResource is the SCIM resource of a group. With members nil it has none; otherwise the attribute is there even when empty.
 func GroupResource(g *v1alpha1.ScimRole, members *Members, base string) scim.Resource {
-	r := builder{
-		"id":   g.Name,
-		"meta": meta(&g.ObjectMeta, "Group", GroupLocation(base, g.Name)),
+	r := builder{}
+	from := groupSource{role: g, members: members, base: base}
+	for i := range groupParts {
+		groupParts[i].add(r, &from)
 	}
-	r.text("displayName", g.Spec.DisplayName)
-	r.text("externalId", g.Spec.ExternalID)
 	r.raw(schema.Group(), g.Spec.Extensions)
 	r.raw(schema.Group(), g.Spec.AdditionalAttributes)
-	if members != nil {
-		list := make([]any, 0, len(members.IDs))
-		for _, id := range members.IDs {
-			m := builder{"value": id, "$ref": UserLocation(base, id), "type": "User"}
-			m.text("display", members.Names[id])
-			list = append(list, map[string]any(m))
-		}
-		r["members"] = list
-	}
 	return r.finish(schema.Group())
 }
 
@@ -189,6 +159,19 @@ func (b builder) addresses(values []v1alpha1.Address) {
 	}
 }
 
+func (b builder) members(members *Members, base string) {
+	if members == nil {
+		return
+	}
+	list := make([]any, 0, len(members.IDs))
+	for _, id := range members.IDs {
+		m := builder{"value": id, "$ref": UserLocation(base, id), "type": "User"}
+		m.text("display", members.Names[id])
+		list = append(list, map[string]any(m))
+	}
+	b["members"] = list
+}
+
 func (b builder) groups(groups []GroupRef, base string) {
 	list := make([]any, 0, len(groups))
 	for _, g := range groups {
@@ -205,19 +188,23 @@ func (b builder) groups(groups []GroupRef, base string) {
 // hand; it is left out, since a name may not appear twice.
 func (b builder) raw(t *schema.ResourceType, entries map[string]apiextensionsv1.JSON) {
 	for name, entry := range entries {
-		if t.Attribute(name) != nil || t.IsCore(name) {
-			continue
-		}
-		v, ok := decodeRaw(entry.Raw)
-		if !ok {
-			continue
-		}
-		if s := t.Extension(name); s != nil {
-			b.merge(s, v)
-			continue
-		}
-		b[name] = v
+		b.rawEntry(t, name, entry.Raw)
 	}
+}
+
+func (b builder) rawEntry(t *schema.ResourceType, name string, raw []byte) {
+	if t.Attribute(name) != nil || t.IsCore(name) {
+		return
+	}
+	v, ok := decodeRaw(raw)
+	if !ok {
+		return
+	}
+	if s := t.Extension(name); s != nil {
+		b.merge(s, v)
+		return
+	}
+	b[name] = v
 }
 
 // merge adds attributes that a client put under the URN of a known extension, and that its schema does not name.
@@ -258,25 +245,25 @@ func (b builder) finish(t *schema.ResourceType) scim.Resource {
 	return scim.Resource(b)
 }
 
-func nameObject(n *v1alpha1.Name) builder {
-	r := builder{}
+func (b builder) name(n *v1alpha1.Name) {
 	if n == nil {
-		return r
+		return
 	}
+	r := builder{}
 	r.text("formatted", n.Formatted)
 	r.text("familyName", n.FamilyName)
 	r.text("givenName", n.GivenName)
 	r.text("middleName", n.MiddleName)
 	r.text("honorificPrefix", n.HonorificPrefix)
 	r.text("honorificSuffix", n.HonorificSuffix)
-	return r
+	b.object("name", r)
 }
 
-func enterpriseObject(e *v1alpha1.EnterpriseUser) builder {
-	r := builder{}
+func (b builder) enterprise(e *v1alpha1.EnterpriseUser) {
 	if e == nil {
-		return r
+		return
 	}
+	r := builder{}
 	r.text("employeeNumber", e.EmployeeNumber)
 	r.text("costCenter", e.CostCenter)
 	r.text("organization", e.Organization)
@@ -289,5 +276,5 @@ func enterpriseObject(e *v1alpha1.EnterpriseUser) builder {
 		manager.text("displayName", m.DisplayName)
 		r.object("manager", manager)
 	}
-	return r
+	b.object(scim.EnterpriseUserSchema, r)
 }

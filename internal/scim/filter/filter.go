@@ -147,6 +147,21 @@ func (n *node) references(attribute string) bool {
 	}
 }
 
+// EachAttribute names the attributes that the filter looks at, some of them perhaps more than once: the URN of the extension, which is
+// empty for the core, and the name, which is empty for the extension as a whole. What else a resource has does not matter.
+func (f *Filter) EachAttribute(visit func(urn, name string)) { f.root.eachAttribute(visit) }
+
+func (n *node) eachAttribute(visit func(urn, name string)) {
+	switch {
+	case n == nil:
+	case n.kind == compare || n.kind == valuePath:
+		visit(n.attr.urn, n.attr.name)
+	default:
+		n.left.eachAttribute(visit)
+		n.right.eachAttribute(visit)
+	}
+}
+
 // AnyOf recognises a filter that is one `eq` of the attribute, or several joined by `or`, and returns their values in order.
 func (f *Filter) AnyOf(attribute string) ([]string, bool) { return f.root.anyOf(attribute, nil) }
 

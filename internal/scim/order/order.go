@@ -83,6 +83,10 @@ func invalid(detail string) error { return scim.BadRequest(scim.TypeInvalidValue
 // ByCreation says whether resources are sorted by their time of creation because the client named nothing.
 func (by By) ByCreation() bool { return by.path.Name == "" }
 
+// Attribute is what the order looks at: the URN of the extension, which is empty for the core, and the name of the attribute, which is
+// empty when resources are sorted by their time of creation.
+func (by By) Attribute() (urn, name string) { return by.path.URN, by.path.Name }
+
 // References says whether the order depends on the core attribute, so that what is costly to read (groups, members) is read only then.
 func (by By) References(attribute string) bool {
 	return by.path.URN == "" && strings.EqualFold(by.path.Name, attribute)
