@@ -33,3 +33,27 @@ const (
 	// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
 	AnnotationUncommitted = GroupName + "/uncommitted"
 )
+
+// Annotations of takeovers, on ScimUsers and ScimRoles. The SCIM server writes the first two; people write the approvals, best with
+// `kubectl scim adopt`, and the server removes them in the write that makes use of them. None of them changes the version (ETag)
+// that a SCIM client sees.
+const (
+	// AnnotationPreviousOwner says whose the object was before a directory took it over, and since when it no longer is: the word
+	// `local`, a space, and the time of the takeover (RFC 3339, milliseconds, UTC), as in `local 2026-02-03T04:05:06.000Z`. A later
+	// takeover replaces it.
+	AnnotationPreviousOwner = GroupName + "/previous-owner"
+	// AnnotationReviewRequested says that a push waits for a person's word about this object. Its value is the directory, followed,
+	// for a recycled userName, by a space and the new externalId that the push carries. It is written once for the same request,
+	// however often the identity provider repeats that, and removed with the approval that answers it.
+	AnnotationReviewRequested = GroupName + "/review-requested"
+	// AnnotationApprovedTakeover lets one directory, whose name is its value, take over this local user or role, where the
+	// directory's spec.matching says Review. It is ignored where that says Reject, and where it names another directory.
+	AnnotationApprovedTakeover = GroupName + "/approved-takeover"
+	// AnnotationApprovedExternalID lets the directory of this user give the user the externalId that is its value, and no other,
+	// where the directory's spec.matching.recycledUsers says Review: a person has seen that the newcomer is who bore the userName
+	// before, or may inherit that person's access.
+	AnnotationApprovedExternalID = GroupName + "/approved-external-id"
+)
+
+// PreviousOwnerLocal is the first word of AnnotationPreviousOwner for an object that belonged to no directory.
+const PreviousOwnerLocal = "local"
