@@ -122,6 +122,30 @@ func TestBulkReferences(t *testing.T) {
 	}
 }
 
+// TestBulkReferencesElsewhere refers in a $ref and in the filter of a path, as a client of the single requests would name the id.
+func TestBulkReferencesElsewhere(t *testing.T) {
+	s := newSCIM(t)
+	group, _ := s.call(201, "POST", "/Groups", bulkGroup("Bulk Filters")).json(t)["id"].(string)
+	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	patch := func(operations string) string {
+		return `{"method":"PATCH","path":"/Groups/` + group + `","data":{"Operations":[` + operations + `]}}`
+	}
+	got := s.bulk("",
+		post("/Users", "boss", `{"userName":"bulk.boss@example.com"}`),
+		post("/Users", "report", `{"userName":"bulk.report@example.com","`+enterprise+`":{"manager":{"value":"bulkId:boss","$ref":"../Users/bulkId:boss"}}}`),
+		patch(`{"op":"add","path":"members","value":[{"value":"bulkId:boss"},{"value":"bulkId:report","$ref":"bulkId:report"}]}`),
+		patch(`{"op":"remove","path":"members[value eq \"bulkId:boss\"]"}`),
+	)
+	expectStatuses(t, got, "201", "201", "204", "204")
+	if diff := cmp.Diff([]string{got[1].id()}, s.group("/Groups/"+group).ids()); diff != "" {
+		t.Errorf("members (-want +got):\n%s", diff)
+	}
+	want := &v1alpha1.Manager{Value: got[0].id(), Ref: "../Users/" + got[0].id()}
+	if diff := cmp.Diff(want, s.user(got[1].id()).Spec.Enterprise.Manager); diff != "" {
+		t.Errorf("manager (-want +got):\n%s", diff)
+	}
+}
+
 // TestBulkMethods is the example of RFC 7644 section 3.7.3 in meaning: all methods, versions, paths by bulkId, and mixed success.
 func TestBulkMethods(t *testing.T) {
 	s := newSCIM(t)

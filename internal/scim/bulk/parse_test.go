@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -124,6 +125,9 @@ func TestReferences(t *testing.T) {
 		"manager":    {"the value of a manager", `{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"d","manager":{"value":"bulkId:a","displayName":"A"}}}`, []string{"a"}, `{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"d"}}`},
 		"dotted":     {"a manager under its full name, by the bare id", `{"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager":"bulkId:a"}`, []string{"a"}, `{}`},
 		"patch":      {"the value of a PATCH operation", `{"Operations":[{"op":"add","path":"members","value":[{"value":"bulkId:a"}]}]}`, []string{"a"}, `{"Operations":[{"op":"add","path":"members","value":[]}]}`},
+		"ref":        {"the $ref of a member or a manager, which goes alone", `{"manager":{"$ref":"bulkId:a","value":"m"},"members":[{"$ref":"https://x/v2/Users/bulkId:b","value":"u"}]}`, []string{"a", "b"}, `{"manager":{"value":"m"},"members":[{"value":"u"}]}`},
+		"filter":     {"the filter of a path", `{"Operations":[{"op":"remove","path":"members[value eq \"bulkId:a\" or value eq \"bulkId:b\"]"},{"op":"add","path":"x","value":1}]}`, []string{"a", "b"}, `{"Operations":[{"op":"add","path":"x","value":1}]}`},
+		"noFilter":   {"a path that belongs to no operation, or has no filter", `{"path":"members[value eq \"bulkId:a\"]","Operations":[{"op":"add","path":"bulkId:a","value":"x"}]}`, nil, `{"path":"members[value eq \"bulkId:a\"]","Operations":[{"op":"add","path":"bulkId:a","value":"x"}]}`},
 		"other":      {"a text that only looks like a reference is the client's", `{"displayName":"bulkId:a","title":"bulkId:b"}`, nil, `{"displayName":"bulkId:a","title":"bulkId:b"}`},
 		"incomplete": {"a prefix alone names nothing", `{"members":[{"value":"bulkId:"}]}`, nil, `{"members":[{"value":"bulkId:"}]}`},
 	}
@@ -133,7 +137,7 @@ func TestReferences(t *testing.T) {
 			if diff := cmp.Diff(tc.want, references(data)); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
-			pruned := rewrite(data, func(string) (string, bool) { return "", true })
+			pruned := rewrite(data, func(string) (target, bool) { return target{}, true })
 			if diff := cmp.Diff(decode(t, tc.pruned), pruned); diff != "" {
 				t.Errorf("%s; without the references (-want +got):\n%s", tc.reason, diff)
 			}
@@ -144,9 +148,38 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+func TestRewrite(t *testing.T) {
+	ids := func(bulkID string) (target, bool) { return target{endpoint: Users, id: "id-" + bulkID}, false }
+	path := func(text string) string { return `{"op":"remove","path":` + strconv.Quote(text) + `}` }
+	for name, tc := range map[string]struct{ reason, data, want string }{
+		"value":    {"a value is the bare id", `{"members":[{"value":"bulkId:a"}]}`, `{"members":[{"value":"id-a"}]}`},
+		"bareRef":  {"RFC 7643 8.3: a $ref is a URI, relative if the client named none", `{"manager":{"$ref":"bulkId:a"}}`, `{"manager":{"$ref":"../Users/id-a"}}`},
+		"relative": {"a $ref keeps what is before the reference", `{"manager":{"$ref":"../Users/bulkId:a"}}`, `{"manager":{"$ref":"../Users/id-a"}}`},
+		"absolute": {"also as an absolute URI, encoded", `{"manager":{"$ref":"https://x/v2/Users/bulkId%3Aa%20b"}}`, `{"manager":{"$ref":"https://x/v2/Users/id-a b"}}`},
+		"middle":   {"only the last segment is a reference", `{"manager":{"$ref":"/bulkId:a/x"}}`, `{"manager":{"$ref":"/bulkId:a/x"}}`},
+		"refPath":  {"the value of an operation on a $ref is a URI", `{"op":"add","path":"manager.$ref","value":"bulkId:a"}`, `{"op":"add","path":"manager.$ref","value":"../Users/id-a"}`},
+		"refKey":   {"also without a path", `{"op":"add","value":{"manager.$ref":"bulkId:a"}}`, `{"op":"add","value":{"manager.$ref":"../Users/id-a"}}`},
+		"filter":   {"a filter compares with the id", path(`members[value eq "bulkId:a"]`), path(`members[value eq "id-a"]`)},
+		"several":  {"in each of its terms", path(`members[(value EQ "bulkId:a") or not (value eq "bulkId:b")].display`), path(`members[(value EQ "id-a") or not (value eq "id-b")].display`)},
+		"refTerm":  {"a $ref with the URI", path(`x[$ref eq "bulkId:a"]`), path(`x[$ref eq "../Users/id-a"]`)},
+		"escaped":  {"a text may have escapes", path(`members[value eq "bulkId:\u0061\""]`), path(`members[value eq "id-a\""]`)},
+		"own":      {"any other attribute has the client's own texts", path(`emails[display eq "bulkId:a" and type eq "value eq \"bulkId:a\""]`), path(`emails[display eq "bulkId:a" and type eq "value eq \"bulkId:a\""]`)},
+		"broken":   {"what is malformed is for the operation to refuse", path(`members[value eq "bulkId:a`), path(`members[value eq "bulkId:a`)},
+		"naked":    {"a text without a comparison", path(`members["bulkId:a"]`), path(`members["bulkId:a"]`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := rewrite(decode(t, tc.data), ids)
+			if diff := cmp.Diff(decode(t, tc.want), got); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", tc.reason, diff)
+			}
+		})
+	}
+}
+
 func FuzzBulk(f *testing.F) {
 	f.Add(`{"failOnErrors":1,"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"manager":{"value":"bulkId:b"}}},{"method":"POST","path":"/Users","bulkId":"b","data":{"manager":{"value":"bulkId:a"}}}]}`, 3)
 	f.Add(`{"Operations":[{"method":"PATCH","path":"/Groups/bulkId:g","data":[{"op":"add","path":"members","value":"bulkId:u"}]},{"method":"POST","path":"/Groups","bulkId":"g","data":{}},{"method":"POST","path":"Users/","bulkId":"u","data":{}}]}`, 0)
+	f.Add(`{"Operations":[{"method":"POST","path":"/Users","bulkId":"u","data":{"manager":{"$ref":"/Users/bulkId:u"}}},{"method":"PATCH","path":"/Groups/g","data":[{"op":"remove","path":"members[value eq \"bulkId:u\"]"}]}]}`, 2)
 	f.Add(`{"Operations":[{"method":"DELETE","path":"/Users/bulkId:x","version":"W/\"1\""},{"method":"GET"}]}`, 1)
 	f.Fuzz(func(t *testing.T, text string, failing int) {
 		body, err := scim.DecodeObject(strings.NewReader(text), scim.Limits{})

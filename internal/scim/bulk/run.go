@@ -36,7 +36,10 @@ type Outcome struct {
 // request: nil for those that were not begun because of FailOnErrors. Passing trouble, a 429, ends the run: what was not begun by
 // then has the outcome 429 as well, so that the client knows what it has to send again.
 func Run(request *Request, do func(Task) Outcome) []*Outcome {
-	r := run{operations: request.Operations, do: do, outcomes: make([]*Outcome, len(request.Operations)), ids: map[string]string{}}
+	r := run{operations: request.Operations, do: do, outcomes: make([]*Outcome, len(request.Operations)), ids: map[string]string{}, endpoints: map[string]string{}}
+	for i := range request.Operations {
+		r.endpoints[request.Operations[i].BulkID] = request.Operations[i].Endpoint
+	}
 	for _, u := range plan(request.Operations) {
 		if r.trouble != nil || request.FailOnErrors > 0 && r.failed >= request.FailOnErrors {
 			break
@@ -57,10 +60,10 @@ type run struct {
 	operations []Operation
 	do         func(Task) Outcome
 	outcomes   []*Outcome
-	// ids are those of the resources that were created, by bulkId.
-	ids     map[string]string
-	failed  int
-	trouble *scim.Error
+	// ids are those of the resources that were created, by bulkId, and endpoints those under which they are.
+	ids, endpoints map[string]string
+	failed         int
+	trouble        *scim.Error
 }
 
 func (r *run) note(i int, o Outcome) {
@@ -108,9 +111,9 @@ func (r *run) task(i int, pending func(bulkID string) bool) Task {
 		task.ID = r.ids[op.Target]
 	}
 	if len(op.References) > 0 {
-		task.Data = rewrite(op.Data, func(bulkID string) (string, bool) {
+		task.Data = rewrite(op.Data, func(bulkID string) (target, bool) {
 			id, ok := r.ids[bulkID]
-			return id, !ok
+			return target{endpoint: r.endpoints[bulkID], id: id}, !ok
 		})
 	}
 	return task
