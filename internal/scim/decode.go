@@ -20,14 +20,28 @@ type Limits struct {
 	Depth int
 	// Members is the largest membership of one group, 100,000 by default; a larger one is 413.
 	Members int
+	// Memory is about how many bytes the decoded object may take, 32 MiB by default; a larger one is 413, as soon as that is known. An
+	// array of nothing but brackets takes twenty times its text. The members that DecodeGroup reads count one by one, because only
+	// their ids are kept.
+	Memory int64
 }
 
 const (
 	defaultBytes   = 16 << 20
 	defaultDepth   = 32
 	defaultMembers = 100_000
+	defaultMemory  = 32 << 20
 	// maxNumber is the longest number that is read, in bytes. Nothing that a float64 can tell apart is longer.
 	maxNumber = 512
+)
+
+// What decoded JSON takes besides its texts, in bytes and about: a value in its array or object with the room that these leave for
+// more, what an array and an object add to that, and the name of a member.
+const (
+	valueMemory  = 32
+	arrayMemory  = 24
+	objectMemory = 300
+	nameMemory   = 64
 )
 
 // DecodeObject reads one JSON object and nothing after it. It refuses (400 invalidSyntax, with the position in bytes) what is not
@@ -59,6 +73,7 @@ type decoder struct {
 	limits  Limits
 	offset  int64
 	depth   int
+	memory  int64
 	scratch []byte
 }
 
@@ -71,6 +86,9 @@ func newDecoder(r io.Reader, limits Limits) *decoder {
 	}
 	if limits.Members == 0 {
 		limits.Members = defaultMembers
+	}
+	if limits.Memory == 0 {
+		limits.Memory = defaultMemory
 	}
 	return &decoder{r: bufio.NewReader(r), limits: limits}
 }
@@ -86,6 +104,15 @@ func tooLarge(detail string) error {
 
 func (d *decoder) tooLarge() error {
 	return tooLarge("The request body is larger than " + strconv.FormatInt(d.limits.Bytes, 10) + " bytes.")
+}
+
+// spend counts memory.
+func (d *decoder) spend(bytes int) error {
+	if d.memory += int64(bytes); d.memory > d.limits.Memory {
+		return tooLarge("The request body says more than one request may: decoded, it takes over " + strconv.FormatInt(d.limits.Memory, 10) +
+			" bytes of memory. Send it in several requests.")
+	}
+	return nil
 }
 
 // next reads one byte. The end of the body is an error, since the caller needs the byte.
@@ -194,6 +221,9 @@ func (d *decoder) object(member func(key string) error) error {
 		if err != nil {
 			return err
 		}
+		if err := d.spend(nameMemory + len(key)); err != nil {
+			return err
+		}
 		if seen.repeats(key) {
 			return d.syntax("the name %.64q appears twice in one object; names are compared without regard to case", key)
 		}
@@ -282,24 +312,19 @@ func (d *decoder) value() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.spend(valueMemory); err != nil {
+		return nil, err
+	}
 	switch c {
 	case '{':
-		out := map[string]any{}
-		err := d.object(func(key string) (err error) {
-			out[key], err = d.value()
-			return err
-		})
-		return out, err
+		return d.objectValue()
 	case '[':
-		out := []any{}
-		err := d.array(func() error {
-			v, err := d.value()
-			out = append(out, v)
-			return err
-		})
-		return out, err
+		return d.arrayValue()
 	case '"':
 		raw, err := d.stringBytes()
+		if err == nil {
+			err = d.spend(len(raw))
+		}
 		return string(raw), err
 	case 't':
 		return true, d.literal("rue")
@@ -310,6 +335,31 @@ func (d *decoder) value() (any, error) {
 	default:
 		return d.number(c)
 	}
+}
+
+func (d *decoder) objectValue() (any, error) {
+	if err := d.spend(objectMemory); err != nil {
+		return nil, err
+	}
+	out := map[string]any{}
+	err := d.object(func(key string) (err error) {
+		out[key], err = d.value()
+		return err
+	})
+	return out, err
+}
+
+func (d *decoder) arrayValue() (any, error) {
+	if err := d.spend(arrayMemory); err != nil {
+		return nil, err
+	}
+	out := []any{}
+	err := d.array(func() error {
+		v, err := d.value()
+		out = append(out, v)
+		return err
+	})
+	return out, err
 }
 
 func (d *decoder) literal(rest string) error {

@@ -47,7 +47,9 @@ func (d *decoder) members() (ids []string, present bool, err error) {
 	default:
 		return nil, false, BadRequest(TypeInvalidValue, "members must be an array of objects with a value.")
 	}
+	before := d.memory
 	err = d.array(func() error {
+		d.memory = before
 		v, err := d.member()
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,6 +112,64 @@ func TestDecodeNeverQuotesValues(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: error %v must exist and not quote the password", body, err)
 		}
+	}
+}
+
+// endless repeats a pattern after a head, up to 16 MiB, and counts what is taken.
+func endless(head, pattern string) (body io.Reader, taken *atomic.Int64) {
+	taken = &atomic.Int64{}
+	text := head + strings.Repeat(pattern, (16<<20)/len(pattern))
+	return readerFunc(func(p []byte) (int, error) {
+		at := int(taken.Load())
+		n := copy(p, text[at:])
+		taken.Add(int64(n))
+		return n, nil
+	}), taken
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// TestDecodeRefusesEarly: what cannot be accepted is refused as soon as that is known, and not after all of it was read.
+func TestDecodeRefusesEarly(t *testing.T) {
+	const memory = 1 << 20
+	for _, c := range []struct {
+		reason, head, pattern string
+		fails                 string
+		most                  int64
+	}{
+		{"what nests too deep", `{"x":`, "[", "400 invalidSyntax", 8 << 10},
+		{"objects that nest too deep", `{"x":`, `{"x":`, "400 invalidSyntax", 8 << 10},
+		{"empty arrays take more than their text", `{"x":[`, "[],", "413", memory / 10},
+		{"empty objects take more than their text", `{"x":[`, "{},", "413", memory / 50},
+		{"so do numbers", `{"x":[`, "1,", "413", memory / 10},
+		{"texts take what they are long", `{"x":[`, `"` + strings.Repeat("x", 1000) + `",`, "413", memory + 8<<10},
+		{"a member that is larger than a member can be", `{"members":[{"value":"a","x":[`, "[],", "413", memory / 10},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			body, taken := endless(c.head, c.pattern)
+			_, err := scim.DecodeObject(body, scim.Limits{Memory: memory})
+			if verdict(err) != c.fails || taken.Load() > c.most {
+				t.Errorf("a resource: %v after %d bytes, want %s after at most %d", err, taken.Load(), c.fails, c.most)
+			}
+			body, taken = endless(c.head, c.pattern)
+			_, _, _, err = scim.DecodeGroup(body, scim.Limits{Memory: memory})
+			if verdict(err) != c.fails || taken.Load() > c.most {
+				t.Errorf("a group: %v after %d bytes, want %s after at most %d", err, taken.Load(), c.fails, c.most)
+			}
+		})
+	}
+}
+
+// TestDecodeCountsMembersOneByOne: a whole membership is within what a group may take, because only the ids are kept.
+func TestDecodeCountsMembersOneByOne(t *testing.T) {
+	const size = 100_000
+	member := `{"value":"0123456789012345678901234567890123456789","display":null,"$ref":null},`
+	body := `{"members":[` + strings.TrimSuffix(strings.Repeat(member, size), ",") + `]}`
+	_, ids, _, err := scim.DecodeGroup(strings.NewReader(body), scim.Limits{Memory: 4096})
+	if err != nil || len(ids) != size {
+		t.Errorf("%d members and %v, want %d", len(ids), err, size)
 	}
 }
 

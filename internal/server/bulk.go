@@ -26,7 +26,7 @@ func (h *Handler) bulk(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	decoded, err := scim.DecodeObject(body, scim.Limits{Bytes: h.cfg.BulkBodyLimit, Depth: bulkDepth})
+	decoded, err := scim.DecodeObject(body, scim.Limits{Bytes: h.cfg.BulkBodyLimit, Depth: bulkDepth, Memory: manyMemory})
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,8 @@ type Handler struct {
 	cfg       Config
 	endpoints map[string][]route
 	failures  *failureLimits
+	// turns has room for the large bodies that are being worked on.
+	turns chan struct{}
 }
 
 // New makes a Handler. It fails if a part that it cannot do without is missing.
@@ -31,7 +33,10 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{cfg: cfg, endpoints: map[string][]route{}, failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures)}
+	h := &Handler{
+		cfg: cfg, endpoints: map[string][]route{}, failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures),
+		turns: make(chan struct{}, largeTurns),
+	}
 	for _, r := range routes() {
 		h.endpoints[r.path] = append(h.endpoints[r.path], r)
 	}
@@ -44,6 +49,11 @@ type call struct {
 	writer    http.ResponseWriter
 	requestID string
 	started   time.Time
+	// ctx ends with the time of the request. The body waits for its turn by it, because an io.Reader is given no context.
+	ctx context.Context
+	// turns is that of the handler, and hasTurn says that this call takes room in it.
+	turns   chan struct{}
+	hasTurn bool
 
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
@@ -69,9 +79,10 @@ type call struct {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now()}
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.RequestTimeout)
 	defer cancel()
+	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now(), ctx: ctx, turns: h.turns}
+	defer c.endTurn()
 	var a *answer
 	err := c.guard(func() (err error) {
 		a, err = h.serve(ctx, c)

@@ -36,6 +36,12 @@ const (
 	DefaultMaxConnections = 1024
 	// DefaultMaxHeaderBytes is the size of the largest header.
 	DefaultMaxHeaderBytes = 16 << 10
+	// http2Quiet is the time after which a client that speaks HTTP/2 is asked whether it is still there, http2Answer the time that it
+	// has to say so. The timeouts of http.Server do not see one that never gets a frame to its end.
+	http2Quiet  = 5 * time.Second
+	http2Answer = 5 * time.Second
+	// http2Streams is the number of requests that are under way at once on one connection of HTTP/2.
+	http2Streams = 100
 )
 
 // ListenConfig says where and how a Listener listens. Zero limits mean the defaults.
@@ -207,6 +213,7 @@ func (l *Listener) httpServer(ctx context.Context) *http.Server {
 		WriteTimeout:      l.cfg.WriteTimeout,
 		IdleTimeout:       l.cfg.IdleTimeout,
 		MaxHeaderBytes:    l.cfg.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{SendPingTimeout: http2Quiet, PingTimeout: http2Answer, MaxConcurrentStreams: http2Streams},
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:          log.New(lineLogger(l.cfg.Log), "", 0),
 		// OPTIONS * is answered like everything else that is not served.
