@@ -166,7 +166,7 @@ func TestBodyLimits(t *testing.T) {
 	authorization := "Authorization: Bearer " + token
 	for _, e := range server.Endpoints() {
 		if e.Method == http.MethodGet || e.Method == http.MethodDelete || e.Path == "/Me" {
-			// No body is read there.
+			// No body is read there; /Me is that of nobody here.
 			continue
 		}
 		path := s.base() + strings.ReplaceAll(e.Path, "{id}", "x")

@@ -40,7 +40,7 @@ func (h *Handler) authenticate(ctx context.Context, c *call, directory *v1alpha1
 	if !found.ValidAt(now) {
 		return unauthorized(true)
 	}
-	c.readOnly, c.tokenKey = found.Access == v1alpha1.AccessReadOnly, deriveKey(shown.secret)
+	c.readOnly, c.tokenKey, c.userID = found.Access == v1alpha1.AccessReadOnly, deriveKey(shown.secret), found.UserID
 	return nil
 }
 

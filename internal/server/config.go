@@ -70,7 +70,8 @@ type Config struct {
 	// CursorTimeout is the age beyond which a cursor is refused; it counts in whole seconds.
 	CursorTimeout time.Duration
 	// FailuresPerSource and Failures are the numbers of wrong credentials a minute, from one address and in all, beyond which others
-	// are answered 429. Valid credentials are neither counted nor held back.
+	// are answered 429. Valid credentials are neither counted nor held back. The same numbers of requests without a credential are let
+	// in where a directory's discovery is public.
 	FailuresPerSource, Failures int
 }
 

@@ -33,14 +33,20 @@ func basic(user, secret string) string {
 // setCredentials replaces the directory's credentials and waits until the server knows.
 func (s *scim) setCredentials(credentials ...v1alpha1.Credential) {
 	s.t.Helper()
+	s.setSpec(func(spec *v1alpha1.ScimDirectorySpec) { spec.Credentials = credentials })
+}
+
+// setSpec changes the directory and waits until the server knows.
+func (s *scim) setSpec(change func(*v1alpha1.ScimDirectorySpec)) {
+	s.t.Helper()
 	directory := &v1alpha1.ScimDirectory{}
 	key := client.ObjectKey{Name: s.directory}
 	must(s.t, s.kube.Get(s.t.Context(), key, directory))
 	before := directory.DeepCopy()
-	directory.Spec.Credentials = credentials
+	change(&directory.Spec)
 	// A patch, because the server may be writing the time of its last request into the status.
 	must(s.t, s.kube.Patch(s.t.Context(), directory, client.MergeFrom(before)))
-	poll(s.t, "the credentials are in the cache", func() bool {
+	poll(s.t, "the directory is in the cache", func() bool {
 		cached := &v1alpha1.ScimDirectory{}
 		return s.cache.Get(s.t.Context(), key, cached) == nil && cached.Generation == directory.Generation
 	})

@@ -23,6 +23,8 @@ type Handler struct {
 	cfg       Config
 	endpoints map[string][]route
 	failures  *failureLimits
+	// strangers counts requests without a credential, where they are let in.
+	strangers *failureLimits
 	// turns has room for the large bodies that are being worked on.
 	turns chan struct{}
 }
@@ -34,8 +36,8 @@ func New(cfg Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		cfg: cfg, endpoints: map[string][]route{}, failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures),
-		turns: make(chan struct{}, largeTurns),
+		cfg: cfg, endpoints: map[string][]route{}, turns: make(chan struct{}, largeTurns),
+		failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures), strangers: newFailureLimits(cfg.FailuresPerSource, cfg.Failures),
 	}
 	for _, r := range routes() {
 		h.endpoints[r.path] = append(h.endpoints[r.path], r)
@@ -58,6 +60,8 @@ type call struct {
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
 	credential string
+	// userID is the user whom the credential acts for; empty when that is nobody.
+	userID string
 	// readOnly is true for a credential that may change nothing.
 	readOnly bool
 	// tokenKey is derived from the token that the request authenticated with: the same on every replica, and known to nobody who
@@ -126,17 +130,17 @@ func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
 	if !ok {
 		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is nothing at this path. The SCIM base URL has the form " + baseForm + "."}
 	}
-	if err := h.admit(ctx, c, name); err != nil {
+	methods, id := h.endpoint(below)
+	chosen, known := choose(methods, c.request.Method)
+	if err := h.admit(ctx, c, name, known && chosen.discovers()); err != nil {
 		return nil, err
 	}
-	methods, id := h.endpoint(below)
 	if len(methods) == 0 {
 		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is no such SCIM endpoint here. The base URL is " + c.base +
 			", and below it are /Users, /Groups, /ServiceProviderConfig, /Schemas and /ResourceTypes."}
 	}
 	c.route, c.id = methods[0].path, id
-	chosen, ok := choose(methods, c.request.Method)
-	if !ok {
+	if !known {
 		return nil, &methodNotAllowed{allow: allowed(methods)}
 	}
 	err := c.checkAccess(chosen)
@@ -149,8 +153,9 @@ func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
 	return chosen.handle(h, ctx, c)
 }
 
-// admit lets a request in, or says why not. Nothing that the path names below the directory is looked at before.
-func (h *Handler) admit(ctx context.Context, c *call, name string) error {
+// admit lets a request in, or says why not. Of what the path names below the directory, nothing is looked at before but whether it is
+// discovery, which a directory can open to everybody.
+func (h *Handler) admit(ctx context.Context, c *call, name string, discovery bool) error {
 	directory, err := h.cfg.Directories.Directory(ctx, name)
 	if err != nil {
 		return scim.TryAgain(5*time.Second, "The ScimDirectory cannot be read at the moment. Please send the request again.", err)
@@ -161,15 +166,39 @@ func (h *Handler) admit(ctx context.Context, c *call, name string) error {
 	}
 	// An unauthenticated path is not echoed, but the log should name a directory that exists.
 	c.directory = directory
-	if err := h.authenticate(ctx, c, directory); err != nil {
-		return err
-	}
 	c.base = h.baseURL(c.request, name)
-	if h.cfg.Activity != nil {
-		h.cfg.Activity.Seen(ctx, directory)
+	if discovery && directory.Spec.Discovery == v1alpha1.DiscoveryPublic && len(c.request.Header.Values("Authorization")) == 0 {
+		if err := h.admitAnybody(c); err != nil {
+			return err
+		}
+	} else if err := h.admitKnown(ctx, c, directory); err != nil {
+		return err
 	}
 	if directory.Spec.Suspend {
 		return suspended(name)
+	}
+	return nil
+}
+
+// admitKnown lets in who presents a credential.
+func (h *Handler) admitKnown(ctx context.Context, c *call, directory *v1alpha1.ScimDirectory) error {
+	if err := h.authenticate(ctx, c, directory); err != nil {
+		return err
+	}
+	if h.cfg.Activity != nil {
+		h.cfg.Activity.Seen(ctx, directory)
+	}
+	return nil
+}
+
+// admitAnybody lets in who presents no credential, as often as it lets in wrong ones.
+func (h *Handler) admitAnybody(c *call) error {
+	c.readOnly = true
+	if wait := h.strangers.charge(c.request.RemoteAddr, h.cfg.Clock.Now()); wait > 0 {
+		return &scim.Error{
+			Status: http.StatusTooManyRequests, RetryAfter: wait,
+			Detail: "Too many requests came without a credential. One with a credential that is valid is not held back.",
+		}
 	}
 	return nil
 }

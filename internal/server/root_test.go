@@ -107,15 +107,6 @@ func labels(t *testing.T, got reply) []string {
 	return out
 }
 
-// TestMe holds RFC 7644 section 3.11: who has no use for the alias answers 501.
-func TestMe(t *testing.T) {
-	s := newSCIM(t)
-	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		contains(t, refused(t, s.call(501, method, "/Me", ""), 501, ""), "/Users/ID")
-	}
-	refused(t, s.do("GET", s.base()+"/Me", ""), 401, "")
-}
-
 // TestProjectionsEverywhere sends attributes and excludedAttributes with everything that answers with a resource (RFC 7644 section 3.9).
 func TestProjectionsEverywhere(t *testing.T) {
 	s := newSCIM(t)

@@ -38,11 +38,11 @@ func routes() []route {
 		{http.MethodDelete, "/Groups/{id}", (*Handler).deleteGroup},
 		{http.MethodGet, "/", (*Handler).listAll},
 		{http.MethodPost, "/.search", (*Handler).searchAll},
-		{http.MethodGet, "/Me", (*Handler).me},
-		{http.MethodPost, "/Me", (*Handler).me},
-		{http.MethodPut, "/Me", (*Handler).me},
-		{http.MethodPatch, "/Me", (*Handler).me},
-		{http.MethodDelete, "/Me", (*Handler).me},
+		{http.MethodGet, "/Me", me((*Handler).getUser)},
+		{http.MethodPost, "/Me", (*Handler).createMe},
+		{http.MethodPut, "/Me", me((*Handler).putUser)},
+		{http.MethodPatch, "/Me", me((*Handler).patchUser)},
+		{http.MethodDelete, "/Me", me((*Handler).deleteUser)},
 		{http.MethodPost, "/Bulk", (*Handler).bulk},
 		{http.MethodGet, "/ServiceProviderConfig", (*Handler).serviceProviderConfig},
 		{http.MethodGet, "/Schemas", (*Handler).listSchemas},
@@ -50,6 +50,12 @@ func routes() []route {
 		{http.MethodGet, "/ResourceTypes", (*Handler).listResourceTypes},
 		{http.MethodGet, "/ResourceTypes/{id}", (*Handler).getResourceType},
 	}
+}
+
+// discovers says whether a route shows what the endpoint can do, and no person's data (RFC 7644 section 4).
+func (r route) discovers() bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), "/")
+	return r.method == http.MethodGet && slices.Contains([]string{"ServiceProviderConfig", "Schemas", "ResourceTypes"}, first)
 }
 
 // splitPath takes the directory and the segments below its base URL out of an escaped path. Empty segments are passed over, because a

@@ -76,6 +76,17 @@ func connectTo(t *testing.T, directory string) *session {
 	return s
 }
 
+// configure changes the session's directory. The server follows a moment later.
+func (s *session) configure(change func(*v1alpha1.ScimDirectorySpec)) {
+	s.t.Helper()
+	d := &v1alpha1.ScimDirectory{}
+	s.must(s.kube.Get(s.t.Context(), client.ObjectKey{Name: s.directory}, d))
+	before := d.DeepCopy()
+	change(&d.Spec)
+	// A patch, because the server may be writing the time of its last request into the status.
+	s.must(s.kube.Patch(s.t.Context(), d, client.MergeFrom(before)))
+}
+
 // clear deletes everybody, since a name belongs to one user of the whole cluster.
 func (s *session) clear() {
 	s.t.Helper()

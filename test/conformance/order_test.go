@@ -56,17 +56,6 @@ func TestSearchOfAllTypes(t *testing.T) {
 	}
 }
 
-func TestMe(t *testing.T) {
-	proves(t, "RFC7644-3.11-L3683")
-	s := connect(t)
-	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		got := s.refused(http.StatusNotImplemented, "", method, "/Me", nil)
-		if got.header.Get("Location") != "" {
-			t.Errorf("%s /Me has the Location %s", method, got.header.Get("Location"))
-		}
-	}
-}
-
 func TestComparisonOfUserNames(t *testing.T) {
 	proves(t, "RFC7644-5-L4214")
 	s := connect(t)

@@ -4,8 +4,6 @@ package conformance_test
 var open = map[string]string{
 	"RFC7643-4.1.2-L1322": "A country is kept and returned as the client sent it, also when it is a name: Entra ID sends names where " +
 		"administrators mapped them so, and refusing the user for it would cut off access for the sake of an address.",
-	"RFC7643-5-L1581": "Every endpoint asks for a credential, discovery too: without one there is a 401, which names the schemes in " +
-		"WWW-Authenticate. Nobody outside shall learn what runs here.",
 }
 
 // unseen has the statements that no client can see, with what covers them.
@@ -23,6 +21,7 @@ var notes = map[string]string{
 	"RFC7643-4.1.2-L1244": "The demand is on the client: addresses of every form that RFC 5321 allows are kept as they are, and others are not " +
 		"refused.",
 	"RFC7643-4.1.2-L1379": "Seen all the same: such values are refused.",
+	"RFC7643-5-L1581":     "Where the ScimDirectory says so. By default discovery asks for a credential, too: nobody outside shall learn what runs here.",
 	"RFC7643-6-L1655":     "No extension is required here, and resources without any are accepted.",
 	"RFC7643-9.2-L5117":   "Seen in the storage itself: passwords are not stored in any form.",
 	"RFC7644-3.4.2.1-L912": "Results are never too many, since they are paged: a query for more than the largest page gets that page and the " +
@@ -31,6 +30,6 @@ var notes = map[string]string{
 	"RFC7644-3.4.3-L1476":   "A body without schemas is taken for a search.",
 	"RFC7644-3.5.1-L1660":   "The immutable attributes here are those inside a member, whose value says which member it is.",
 	"RFC7644-3.5.2-L1805":   "A body without schemas is taken for a PATCH, as some clients send it.",
-	"RFC7644-3.11-L3683":    "/Me is answered 501, as the section allows: a credential is no person's.",
+	"RFC7644-3.11-L3683":    "A credential that acts for nobody is answered 501 at /Me, as the section allows.",
 	"RFC7644-5-L4214":       "userNames that differ in case, width or composition are one. Passwords are never compared.",
 }
