@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -375,6 +376,12 @@ type ScimDirectory struct {
 	// status is what the operator knows of the directory.
 	// +optional
 	Status ScimDirectoryStatus `json:"status,omitempty,omitzero"`
+}
+
+// HasDefaultRole says whether every active user of the directory is a member of the ScimRole of that metadata.name, if that is a local
+// role.
+func (d *ScimDirectory) HasDefaultRole(name string) bool {
+	return slices.Contains(d.Spec.DefaultRoles, name)
 }
 
 // ScimDirectoryList is a list of ScimDirectories.

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -324,13 +323,26 @@ func (w *world) missingSlice(role *v1alpha1.ScimRole) {
 // manyUsers makes users with their claims, several at a time.
 func (w *world) manyUsers(n int) {
 	w.t.Helper()
+	w.parallel(n, func(i int) []client.Object {
+		id := fmt.Sprintf("large-user-%04d", i)
+		user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id}, Spec: v1alpha1.ScimUserSpec{UserName: id + "@example.com"}}
+		return []client.Object{user, claimOf(v1alpha1.ClaimUserName, id+"@example.com", id)}
+	})
+}
+
+// parallel creates n times some objects, several at a time.
+func (w *world) parallel(n int, objects func(i int) []client.Object) {
+	w.t.Helper()
 	var group errgroup.Group
 	group.SetLimit(16)
 	for i := range n {
-		id := fmt.Sprintf("large-user-%04d", i)
 		group.Go(func() error {
-			user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id}, Spec: v1alpha1.ScimUserSpec{UserName: id + "@example.com"}}
-			return errors.Join(w.admin.Create(w.ctx, user), w.admin.Create(w.ctx, claimOf(v1alpha1.ClaimUserName, id+"@example.com", id)))
+			for _, object := range objects(i) {
+				if err := w.admin.Create(w.ctx, object); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

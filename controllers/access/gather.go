@@ -21,6 +21,8 @@ type gatherer struct {
 	usernames *usernames
 	grant     *v1alpha1.ClusterAccessGrant
 	bindable  []string
+	// existing are the grant's bindings. They say who would lose access when the cache lacks somebody.
+	existing []access.Binding
 	// doubtful says, by binding name, for which parts of roles absences must be looked at live, because a binding is about to lose
 	// somebody. It is nil in the first pass, in which nothing is looked at live but slices.
 	doubtful map[string]bool
@@ -39,7 +41,7 @@ func (g *gatherer) lookLive() bool { return g.doubtful != nil }
 // gather reads everything that the plan of the grant depends on.
 func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, error) {
 	g.names = map[string]nameOf{}
-	g.state = access.State{Now: now, Bindable: g.bindable, Users: map[string]access.User{}}
+	g.state = access.State{Now: now, Bindable: g.bindable, Users: map[string]access.User{}, Existing: g.existing}
 	g.state.Grants = []access.Grant{{Name: g.grant.Name, UID: g.grant.UID, Spec: g.grant.Spec}}
 	for _, step := range []func(context.Context) error{g.target, g.roles, g.namespaces} {
 		if err := step(ctx); err != nil {
@@ -157,16 +159,19 @@ func (g *gatherer) claimOwner(ctx context.Context, attribute v1alpha1.ClaimAttri
 }
 
 func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts bool) error {
-	shards := []access.Shard{}
+	shards, rules := []access.Shard{}, []access.Rule(nil)
 	if counts {
 		var err error
 		if role, shards, err = g.shards(ctx, role); err != nil || role == nil {
 			return err
 		}
+		if rules, err = g.rules(ctx, role); err != nil {
+			return err
+		}
 	}
 	g.state.Roles = append(g.state.Roles, access.Role{
 		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory,
-		Counts: counts, Shards: shards, Local: role.Spec.LocalMembers,
+		Counts: counts, Shards: shards, Local: role.Spec.LocalMembers, Rules: rules,
 	})
 	if !counts {
 		return nil

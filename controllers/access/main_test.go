@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -29,6 +30,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/store"
 	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
@@ -133,7 +135,7 @@ func startManager(ctx context.Context, config *rest.Config, options Options) (ma
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := SetupWithManager(ctx, mgr, options); err != nil {
+	if err := errors.Join(store.SetupIndexes(ctx, mgr.GetFieldIndexer()), SetupWithManager(ctx, mgr, options)); err != nil {
 		return nil, nil, err
 	}
 	go func() { _ = mgr.Start(ctx) }()

@@ -112,6 +112,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		usernames: r.usernames,
 		grant:     s.grant,
 		bindable:  r.bindable,
+		existing:  s.existing,
 	}
 	if err := s.planWith(ctx, g); err != nil {
 		return err

@@ -38,7 +38,7 @@ func CacheOptions() map[client.Object]cache.ByObject {
 	}
 }
 
-// SetupWithManager adds the controller and its indexes to a manager.
+// SetupWithManager adds the controller and its indexes to a manager. The indexes of store.SetupIndexes must be registered.
 func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err

@@ -144,17 +144,21 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	before, _ := beforeObject.(*v1alpha1.ScimUser)
 	after, _ := afterObject.(*v1alpha1.ScimUser)
 	if after == nil {
-		return effect{grants: append(w.grantsOfUser(ctx, before.Name), w.grantsBinding(ctx, before)...), priority: priorityRevoke}
+		return effect{grants: append(w.grantsOfMember(ctx, before), w.grantsBinding(ctx, before)...), priority: priorityRevoke}
 	}
 	if before == nil {
-		return effect{grants: w.grantsOfUser(ctx, after.Name)}
+		return effect{grants: w.grantsOfMember(ctx, after)}
 	}
 	sameName := before.Spec.UserName == after.Spec.UserName && w.subject(ctx, before) == w.subject(ctx, after)
-	if sameName && before.IsActive() == after.IsActive() && before.UID == after.UID {
+	sameDirectory := before.Spec.Directory == after.Spec.Directory
+	if sameName && sameDirectory && before.IsActive() == after.IsActive() && before.UID == after.UID {
 		return effect{}
 	}
-	found := effect{grants: w.grantsOfUser(ctx, after.Name)}
-	if !sameName || !after.IsActive() {
+	found := effect{grants: w.grantsOfMember(ctx, after)}
+	if !sameDirectory {
+		found.grants = append(found.grants, w.grantsByDefault(ctx, before.Spec.Directory)...)
+	}
+	if !sameName || !sameDirectory || !after.IsActive() {
 		found.priority = priorityRevoke
 		found.grants = append(found.grants, w.grantsBinding(ctx, before)...)
 	}
@@ -216,6 +220,10 @@ func (w *watcher) claim(ctx context.Context, beforeObject, afterObject client.Ob
 
 func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) []string {
 	if claim.Spec.Attribute == v1alpha1.ClaimUserName {
+		owner := &v1alpha1.ScimUser{}
+		if err := w.cache.Get(ctx, client.ObjectKey{Name: claim.Spec.Owner}, owner, client.UnsafeDisableDeepCopy); err == nil {
+			return w.grantsOfMember(ctx, owner)
+		}
 		return w.grantsOfUser(ctx, claim.Spec.Owner)
 	}
 	return append(w.grantsBy(ctx, indexGrantRole, roleByDisplayName(claim.Spec.Value)),
@@ -228,7 +236,7 @@ func (w *watcher) directory(ctx context.Context, beforeObject, afterObject clien
 	before, _ := beforeObject.(*v1alpha1.ScimDirectory)
 	after, _ := afterObject.(*v1alpha1.ScimDirectory)
 	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username {
-		return effect{}
+		return w.defaultRoles(ctx, before, after)
 	}
 	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),
 		w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeNamespaces))...)}

@@ -103,6 +103,8 @@ type part struct {
 	label   string
 	members []string
 	missing bool
+	// rule says that the part is all of a rule, of any size.
+	rule bool
 }
 
 // parts cuts a role into pieces of at most MaxSubjects members. The API allows no larger shard; should one come all the same, the
@@ -112,7 +114,11 @@ func parts(role Role) []part {
 	for i, shard := range role.Shards {
 		all = appendParts(all, strconv.Itoa(i), shard)
 	}
-	return appendParts(all, LocalShard, Shard{Members: role.Local})
+	all = appendParts(all, LocalShard, Shard{Members: role.Local})
+	for _, rule := range role.Rules {
+		all = append(all, part{label: rule.Label, members: rule.Members, rule: true})
+	}
+	return all
 }
 
 func appendParts(all []part, label string, shard Shard) []part {

@@ -69,6 +69,9 @@ func drawRole(t *rapid.T, index int) Role {
 		}
 		role.Shards = append(role.Shards, Shard{Members: drawIDs(t, "members")})
 	}
+	if rapid.Bool().Draw(t, "default role") {
+		role.Rules = []Rule{{Label: DefaultShard, Members: drawIDs(t, "by default")}}
+	}
 	return role
 }
 

@@ -88,11 +88,14 @@ type planner struct {
 	bindable    map[string]bool
 	clusterRole map[string]bool
 	resolved    map[string][]resolvedPart
+	placed      placement
 }
 
 type resolvedPart struct {
-	label    string
-	missing  bool
+	label   string
+	missing bool
+	// rule says that the part is all of a rule, however many they are, and must be divided.
+	rule     bool
 	subjects []rbacv1.Subject
 	users    []string
 	refused  []Refusal
@@ -106,6 +109,7 @@ func newPlanner(state State) *planner {
 		bindable:    setOf(state.Bindable),
 		clusterRole: setOf(state.ClusterRoles),
 		resolved:    map[string][]resolvedPart{},
+		placed:      newPlacement(state.Existing),
 	}
 	for _, role := range state.Roles {
 		if !role.Counts {
@@ -233,7 +237,7 @@ func (p *planner) bind(grant Grant, outcome *Outcome, result *Result) {
 	}
 	users := map[string]bool{}
 	for _, id := range outcome.Roles {
-		for _, piece := range p.resolve(id) {
+		for _, piece := range p.divide(grant, id, p.resolve(id)) {
 			outcome.Refused = append(outcome.Refused, piece.refused...)
 			name := BindingName(grant.Name, id, piece.label, grant.Spec.To.Name)
 			if piece.missing {
@@ -294,7 +298,7 @@ func (p *planner) resolve(id string) []resolvedPart {
 }
 
 func (p *planner) resolvePart(piece part) resolvedPart {
-	resolved := resolvedPart{label: piece.label, missing: piece.missing}
+	resolved := resolvedPart{label: piece.label, missing: piece.missing, rule: piece.rule}
 	var names []string
 	for _, id := range piece.members {
 		name, refusal := p.state.Users[id].Subject()

@@ -28,6 +28,9 @@ type State struct {
 	Bindable []string `json:"bindable,omitempty"`
 	// ClusterRoles are the names of the ClusterRoles that exist, at least those that the grants name.
 	ClusterRoles []string `json:"clusterRoles,omitempty"`
+	// Existing are the bindings of the grants that the cluster has. They decide nothing but in which of several bindings a subject
+	// is that is a member by a rule: one that has a place keeps it.
+	Existing []Binding `json:"existing,omitempty"`
 }
 
 // Grant is one ClusterAccessGrant.
@@ -50,6 +53,17 @@ type Role struct {
 	// Local are the members that people added. They have a shard of their own, so that they never move a pushed member into
 	// another binding.
 	Local []string `json:"local,omitempty"`
+	// Rules are the members that no list names. Each rule has shards of its own.
+	Rules []Rule `json:"rules,omitempty"`
+}
+
+// Rule is a reason for membership that is no list in the role, and may cover any number of users.
+type Rule struct {
+	// Label tells the rules of a role apart: it is the value of the label scim-operator.io/shard on the first binding, and its
+	// beginning, before a dot, on all others. DefaultShard is one.
+	Label string `json:"label"`
+	// Members are ids of users.
+	Members []string `json:"members,omitempty"`
 }
 
 // Shard is a part of a role's members.
