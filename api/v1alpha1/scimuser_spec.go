@@ -208,6 +208,12 @@ type Name struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	HonorificSuffix string `json:"honorificSuffix,omitempty"`
+
+	// additionalAttributes are parts of the name that no standard names, at most 16, for example phoneticGivenName. They are kept and returned
+	// as they were sent.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	AdditionalAttributes map[string]apiextensionsv1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // MultiValue is one value of a multi-valued attribute (RFC 7643 section 2.4).
@@ -233,6 +239,12 @@ type MultiValue struct {
 	// primary marks the preferred value of the attribute. At most one value of an attribute may have it; absent means false.
 	// +optional
 	Primary *bool `json:"primary,omitempty"`
+
+	// additionalAttributes are parts of the value that no standard names, at most 16, for example verified. They are kept and returned
+	// as they were sent.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	AdditionalAttributes map[string]apiextensionsv1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // Address is one postal address (RFC 7643 section 4.1.2).
@@ -282,6 +294,12 @@ type Address struct {
 	// primary marks the preferred address. At most one address may have it; absent means false.
 	// +optional
 	Primary *bool `json:"primary,omitempty"`
+
+	// additionalAttributes are parts of the address that no standard names, at most 16, for example building. They are kept and returned
+	// as they were sent.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	AdditionalAttributes map[string]apiextensionsv1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // EnterpriseUser is the enterprise extension (RFC 7643 section 4.3).
@@ -341,4 +359,10 @@ type Manager struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	DisplayName string `json:"displayName,omitempty"`
+
+	// additionalAttributes are parts of the manager that no standard names, at most 16, for example email. They are kept and returned
+	// as they were sent.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	AdditionalAttributes map[string]apiextensionsv1.JSON `json:"additionalAttributes,omitempty"`
 }

@@ -8,14 +8,16 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/translate"
 )
 
 // sameUserSpec says whether two specs mean the same: nil and empty lists are equal, and so are two spellings of one JSON value.
 func sameUserSpec(a, b *v1alpha1.ScimUserSpec) bool {
 	a, b = a.DeepCopy(), b.DeepCopy()
 	for _, spec := range []*v1alpha1.ScimUserSpec{a, b} {
-		normaliseJSON(spec.Extensions)
-		normaliseJSON(spec.AdditionalAttributes)
+		for _, entries := range translate.RawEntries(spec) {
+			normaliseJSON(entries)
+		}
 		if spec.Active == nil {
 			active := true
 			spec.Active = &active

@@ -137,7 +137,7 @@ func hasEnterprise(e *v1alpha1.EnterpriseUser) bool {
 	}
 	plain := *e
 	plain.Manager = nil
-	return plain != (v1alpha1.EnterpriseUser{}) || e.Manager != nil && *e.Manager != (v1alpha1.Manager{})
+	return plain != (v1alpha1.EnterpriseUser{}) || hasManager(e.Manager)
 }
 
 func (j *writer) meta(m *metav1.ObjectMeta, resourceType, base, endpoint string) {

@@ -47,6 +47,7 @@ func (o object) multiValues(name string) []v1alpha1.MultiValue {
 	for _, e := range o.objects(name) {
 		out = append(out, v1alpha1.MultiValue{
 			Value: e.text("value"), Display: e.text("display"), Type: e.text("type"), Primary: e.boolean("primary"),
+			AdditionalAttributes: e.unknownParts(schema.User().Attribute(name)),
 		})
 	}
 	return out
@@ -58,8 +59,19 @@ func (o object) addresses(name string) []v1alpha1.Address {
 		out = append(out, v1alpha1.Address{
 			Formatted: e.text("formatted"), StreetAddress: e.text("streetAddress"), Locality: e.text("locality"),
 			Region: e.text("region"), PostalCode: e.text("postalCode"), Country: e.text("country"), Type: e.text("type"),
-			Primary: e.boolean("primary"),
+			Primary: e.boolean("primary"), AdditionalAttributes: e.unknownParts(schema.User().Attribute(name)),
 		})
+	}
+	return out
+}
+
+// unknownParts collects the sub-attributes of a complex attribute, or of one of its elements, that its schema does not name.
+func (o object) unknownParts(a *schema.Attribute) map[string]apiextensionsv1.JSON {
+	var out map[string]apiextensionsv1.JSON
+	for name, v := range o {
+		if a.Sub(name) == nil {
+			out = put(out, name, apiextensionsv1.JSON{Raw: scim.AppendValue(nil, v)})
+		}
 	}
 	return out
 }

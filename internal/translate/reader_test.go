@@ -16,7 +16,7 @@ import (
 // attributes are the names that filters and orders are made with: of every kind, in any case, known and unknown.
 var attributes = []string{
 	"userName", "USERNAME", "id", "externalId", "active", "title", "name.givenName", "displayName", "schemas", "meta.lastModified", "meta.version",
-	"emails", "emails.type", "Emails.Value", "photos.value", "addresses.locality", "roles", "groups", "groups.display", "members", "members.value", "growthbookrole", "zeta", "a.b",
+	"emails", "emails.type", "Emails.Value", "photos.value", "emails.Verified", "name.nick", "addresses.locality", "roles", "groups", "groups.display", "members", "members.value", "growthbookrole", "zeta", "a.b",
 	scim.UserSchema + ":title", scim.EnterpriseUserSchema + ":department", scim.EnterpriseUserSchema + ":manager.displayName",
 	"URN:ietf:params:scim:schemas:extension:enterprise:2.0:User:custom", "urn:acme:2.0:user:a", "http://schemas.example.com/x:a", "urn:x:1:a", "urn:nobody:1:x",
 }
@@ -35,7 +35,7 @@ func filters(t *rapid.T, depth int) string {
 		return rapid.SampledFrom(attributes).Draw(t, "attribute") + " " + operator.Draw(t, "operator") + " " + value.Draw(t, "value")
 	case 2:
 		return rapid.SampledFrom([]string{"emails", "photos", "roles", "groups", "members", "zeta"}).Draw(t, "list") +
-			"[" + rapid.SampledFrom([]string{"type", "value", "display"}).Draw(t, "sub") + " " + operator.Draw(t, "operator") + " " + value.Draw(t, "value") + "]"
+			"[" + rapid.SampledFrom([]string{"type", "value", "display", "$ref", "VERIFIED"}).Draw(t, "sub") + " " + operator.Draw(t, "operator") + " " + value.Draw(t, "value") + "]"
 	case 3:
 		return "not (" + filters(t, depth-1) + ")"
 	default:

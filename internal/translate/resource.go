@@ -132,6 +132,9 @@ func (b builder) multiValues(name string, values []v1alpha1.MultiValue) {
 		m.text("display", v.Display)
 		m.text("type", v.Type)
 		m.boolean("primary", v.Primary)
+		if len(v.AdditionalAttributes) > 0 {
+			m.parts(schema.User().Attribute(name), v.AdditionalAttributes)
+		}
 		list = append(list, map[string]any(m))
 	}
 	if len(list) > 0 {
@@ -152,6 +155,7 @@ func (b builder) addresses(values []v1alpha1.Address) {
 		m.text("country", v.Country)
 		m.text("type", v.Type)
 		m.boolean("primary", v.Primary)
+		m.parts(schema.User().Attribute("addresses"), v.AdditionalAttributes)
 		list = append(list, map[string]any(m))
 	}
 	if len(list) > 0 {
@@ -256,6 +260,7 @@ func (b builder) name(n *v1alpha1.Name) {
 	r.text("middleName", n.MiddleName)
 	r.text("honorificPrefix", n.HonorificPrefix)
 	r.text("honorificSuffix", n.HonorificSuffix)
+	r.parts(schema.User().Attribute("name"), n.AdditionalAttributes)
 	b.object("name", r)
 }
 
@@ -274,6 +279,7 @@ func (b builder) enterprise(e *v1alpha1.EnterpriseUser) {
 		manager.text("value", m.Value)
 		manager.text("$ref", m.Ref)
 		manager.text("displayName", m.DisplayName)
+		manager.parts(managerAttribute(), m.AdditionalAttributes)
 		r.object("manager", manager)
 	}
 	b.object(scim.EnterpriseUserSchema, r)

@@ -46,6 +46,9 @@ var spoilt = []struct {
 			s.Extensions[fmt.Sprint("urn:x:", i)] = apiextensionsv1.JSON{Raw: []byte(`1`)}
 		}
 	}},
+	{"parts of a name that are too large, with a name of their own that is empty", func(s *v1alpha1.ScimUserSpec) {
+		s.Name = &v1alpha1.Name{AdditionalAttributes: map[string]apiextensionsv1.JSON{"": {Raw: []byte(`"` + strings.Repeat("x", 100_000) + `"`)}}}
+	}},
 	{"names that are empty and too long", func(s *v1alpha1.ScimUserSpec) {
 		s.AdditionalAttributes = map[string]apiextensionsv1.JSON{"": {Raw: []byte(`1`)}, strings.Repeat("n", 300): {Raw: []byte(`1`)}}
 	}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,7 @@ func multiValues(t *rapid.T, label string) []v1alpha1.MultiValue {
 	for i := range rapid.IntRange(0, 3).Draw(t, label) {
 		v := v1alpha1.MultiValue{
 			Value: fmt.Sprint(i) + words.Draw(t, "value"), Display: words.Draw(t, "display"), Type: words.Draw(t, "type"), Primary: flags(t, "primary"),
+			AdditionalAttributes: entries(t, "verified", "$ref"),
 		}
 		if v.Primary != nil && *v.Primary {
 			if primary {
@@ -127,17 +129,22 @@ var userSpecs = rapid.Custom(func(t *rapid.T) v1alpha1.ScimUserSpec {
 		Extensions:           entries(t, "urn:acme:2.0:User", "http://schemas.example.com/x"),
 		AdditionalAttributes: entries(t, "growthbookRole", "zeta", "a"),
 	}
-	if n := (v1alpha1.Name{Formatted: words.Draw(t, "formatted"), FamilyName: words.Draw(t, "family"), GivenName: words.Draw(t, "given"),
-		MiddleName: words.Draw(t, "middle"), HonorificPrefix: words.Draw(t, "prefix"), HonorificSuffix: words.Draw(t, "suffix")}); n != (v1alpha1.Name{}) {
+	n := v1alpha1.Name{Formatted: words.Draw(t, "formatted"), FamilyName: words.Draw(t, "family"), GivenName: words.Draw(t, "given"),
+		MiddleName: words.Draw(t, "middle"), HonorificPrefix: words.Draw(t, "prefix"), HonorificSuffix: words.Draw(t, "suffix"),
+		AdditionalAttributes: entries(t, "nick")}
+	if !reflect.ValueOf(n).IsZero() {
 		s.Name = &n
 	}
 	if rapid.Bool().Draw(t, "address") {
 		s.Addresses = []v1alpha1.Address{{Formatted: words.Draw(t, "formatted"), StreetAddress: words.Draw(t, "street"), Locality: words.Draw(t, "locality"),
-			Region: words.Draw(t, "region"), PostalCode: words.Draw(t, "code"), Country: "DE", Type: words.Draw(t, "type"), Primary: flags(t, "primary")}}
+			Region: words.Draw(t, "region"), PostalCode: words.Draw(t, "code"), Country: "DE", Type: words.Draw(t, "type"), Primary: flags(t, "primary"),
+			AdditionalAttributes: entries(t, "building")}}
 	}
 	e := v1alpha1.EnterpriseUser{EmployeeNumber: words.Draw(t, "number"), CostCenter: words.Draw(t, "costCenter"), Organization: words.Draw(t, "organization"),
 		Division: words.Draw(t, "division"), Department: words.Draw(t, "department")}
-	if m := (v1alpha1.Manager{Value: words.Draw(t, "manager"), Ref: uris.Draw(t, "ref"), DisplayName: words.Draw(t, "managerName")}); m != (v1alpha1.Manager{}) {
+	m := v1alpha1.Manager{Value: words.Draw(t, "manager"), Ref: uris.Draw(t, "ref"), DisplayName: words.Draw(t, "managerName"),
+		AdditionalAttributes: entries(t, "email")}
+	if !reflect.ValueOf(m).IsZero() {
 		e.Manager = &m
 	}
 	if e != (v1alpha1.EnterpriseUser{}) {

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
@@ -69,8 +71,13 @@ func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserS
 	if next.Active == nil || *next.Active == current.IsActive() {
 		next.Active = current.Spec.Active
 	}
-	keepRaw(current.Spec.Extensions, next.Extensions)
-	keepRaw(current.Spec.AdditionalAttributes, next.AdditionalAttributes)
+	before := map[string]map[string]apiextensionsv1.JSON{}
+	for place, entries := range RawEntries(&current.Spec) {
+		before[place] = entries
+	}
+	for place, entries := range RawEntries(&next) {
+		keepRaw(before[place], entries)
+	}
 	return next, nil
 }
 
@@ -85,7 +92,13 @@ func name(r object) *v1alpha1.Name {
 		MiddleName:      r.text("middleName"),
 		HonorificPrefix: r.text("honorificPrefix"),
 		HonorificSuffix: r.text("honorificSuffix"),
+
+		AdditionalAttributes: r.unknownParts(schema.User().Attribute("name")),
 	}
+}
+
+func managerAttribute() *schema.Attribute {
+	return schema.User().Lookup(scim.EnterpriseUserSchema, "manager")
 }
 
 func enterprise(r object) *v1alpha1.EnterpriseUser {
@@ -97,7 +110,9 @@ func enterprise(r object) *v1alpha1.EnterpriseUser {
 		Department:     r.text("department"),
 	}
 	if m := r.object("manager"); len(m) > 0 {
-		out.Manager = &v1alpha1.Manager{Value: m.text("value"), Ref: m.text("$ref"), DisplayName: m.text("displayName")}
+		out.Manager = &v1alpha1.Manager{
+			Value: m.text("value"), Ref: m.text("$ref"), DisplayName: m.text("displayName"), AdditionalAttributes: m.unknownParts(managerAttribute()),
+		}
 	}
 	if out == (v1alpha1.EnterpriseUser{}) {
 		return nil

@@ -77,7 +77,7 @@ func (j *writer) raw(names []string, entries map[string]apiextensionsv1.JSON) {
 }
 
 func (j *writer) name(n *v1alpha1.Name) {
-	if n == nil || *n == (v1alpha1.Name{}) {
+	if !hasName(n) {
 		return
 	}
 	j.open("name", '{')
@@ -87,6 +87,9 @@ func (j *writer) name(n *v1alpha1.Name) {
 	j.text("middleName", n.MiddleName)
 	j.text("honorificPrefix", n.HonorificPrefix)
 	j.text("honorificSuffix", n.HonorificSuffix)
+	if len(n.AdditionalAttributes) > 0 {
+		j.parts(schema.User().Attribute("name"), n.AdditionalAttributes)
+	}
 	j.buf = append(j.buf, '}')
 }
 
@@ -103,6 +106,9 @@ func (j *writer) multiValues(name string, values []v1alpha1.MultiValue) {
 		j.text("display", v.Display)
 		j.text("type", v.Type)
 		j.boolean("primary", v.Primary)
+		if len(v.AdditionalAttributes) > 0 {
+			j.parts(schema.User().Attribute(name), v.AdditionalAttributes)
+		}
 		j.buf = append(j.buf, '}')
 	}
 	j.buf = append(j.buf, ']')
@@ -125,6 +131,9 @@ func (j *writer) addresses(values []v1alpha1.Address) {
 		j.text("country", v.Country)
 		j.text("type", v.Type)
 		j.boolean("primary", v.Primary)
+		if len(v.AdditionalAttributes) > 0 {
+			j.parts(schema.User().Attribute("addresses"), v.AdditionalAttributes)
+		}
 		j.buf = append(j.buf, '}')
 	}
 	j.buf = append(j.buf, ']')
@@ -138,11 +147,14 @@ func (j *writer) enterprise(e *v1alpha1.EnterpriseUser, surplus map[string]any) 
 		j.text("organization", e.Organization)
 		j.text("division", e.Division)
 		j.text("department", e.Department)
-		if m := e.Manager; m != nil && *m != (v1alpha1.Manager{}) {
+		if m := e.Manager; hasManager(m) {
 			j.open("manager", '{')
 			j.text("value", m.Value)
 			j.text("$ref", m.Ref)
 			j.text("displayName", m.DisplayName)
+			if len(m.AdditionalAttributes) > 0 {
+				j.parts(managerAttribute(), m.AdditionalAttributes)
+			}
 			j.buf = append(j.buf, '}')
 		}
 	}

@@ -66,7 +66,7 @@ func TestPatchTypes(t *testing.T) {
 			op("remove", "userName", nil), op("remove", "id", nil), op("remove", "meta", nil), op("remove", "groups", nil), op("add", "id", "x"),
 			op("replace", "meta.version", "x"), op("replace", "groups", []any{}),
 		},
-		"invalidPath": {op("add", "name.nothing", "x"), op("add", "title.", "x"), op("replace", "9", "x")},
+		"invalidPath": {op("add", "title.nothing", "x"), op("add", "title.", "x"), op("replace", "9", "x")},
 	} {
 		for _, operation := range operations {
 			t.Log(want, operation)

@@ -18,13 +18,13 @@ type Path struct {
 	Attribute *schema.Attribute
 	// Filter selects elements of a multi-valued attribute; nil when the path has no brackets.
 	Filter *Filter
-	// Sub and SubAttribute are the sub-attribute and its definition.
+	// Sub and SubAttribute are the sub-attribute and its definition; the latter is nil where no schema names it.
 	Sub          string
 	SubAttribute *schema.Attribute
 }
 
-// ParsePath parses a path. What is malformed, and a sub-attribute that its attribute does not have, is 400 invalidPath; what is
-// wrong in the brackets is 400 invalidFilter.
+// ParsePath parses a path. What is malformed, and a sub-attribute of an attribute that is not complex, is 400 invalidPath; what is
+// wrong in the brackets is 400 invalidFilter. Attributes and sub-attributes that no schema names may be the target.
 func ParsePath(t *schema.ResourceType, text string) (Path, error) {
 	p := parser{t: t, s: text, errorType: scim.TypeInvalidPath, what: "path"}
 	out := Path{Raw: text}
@@ -51,9 +51,10 @@ func ParsePath(t *schema.ResourceType, text string) (Path, error) {
 		return out, p.fail("expected the end")
 	}
 	if ref.sub != "" && ref.root != nil {
-		if out.SubAttribute = ref.root.Sub(ref.sub); out.SubAttribute == nil {
-			return out, p.fail("%s has no sub-attribute of that name", ref.name)
+		if ref.root.Type != schema.Complex {
+			return out, p.fail("%s has no sub-attributes", ref.name)
 		}
+		out.SubAttribute = ref.root.Sub(ref.sub)
 	}
 	out.URN, out.Name, out.Attribute, out.Sub = ref.urn, ref.name, ref.root, ref.sub
 	return out, nil

@@ -86,7 +86,7 @@ func TestRefused(t *testing.T) {
 		{"a filter is no attribute", `emails[type eq "work"].value`, ""},
 		{"a schema is no attribute", scim.EnterpriseUserSchema, ""},
 		{"two attributes are not one", "userName id", ""},
-		{"a sub-attribute must be one of its attribute", "name.value", ""},
+		{"only complex attributes have sub-attributes", "title.value", ""},
 		{"a password is never returned, so that not even its order is", "password", ""},
 	} {
 		_, err := order.Parse(schema.User(), c.sortBy, c.sortOrder)

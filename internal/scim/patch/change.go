@@ -90,8 +90,9 @@ func (c *change) singular(into map[string]any, name string) error {
 	// A sub-attribute that is given as null or empty is unassigned, so normalisation has dropped it.
 	for key := range given {
 		if s := c.path.Attribute.Sub(key); s != nil {
-			delete(merged, s.Name)
+			key = s.Name
 		}
+		delete(merged, foldedKey(merged, key))
 	}
 	if m, ok := value.(map[string]any); ok {
 		maps.Copy(merged, m)
@@ -176,7 +177,7 @@ func (c *change) plural(into map[string]any, name string, list []any) error {
 			break
 		}
 		list = slices.DeleteFunc(slices.Clone(list), func(e any) bool {
-			return slices.ContainsFunc(given, func(g any) bool { return covers(e, g) })
+			return slices.ContainsFunc(given, func(g any) bool { return covers(e, c.knownParts(g)) })
 		})
 	case Replace:
 		list = given
@@ -203,6 +204,21 @@ func (c *change) elements() ([]any, error) {
 	}
 	list, _ := scim.CloneValue(raw).([]any)
 	return list, nil
+}
+
+// knownParts is what a client names of an element that it takes away. What the schema does not name, such as a $ref, says nothing of
+// which element it is, unless there is nothing else.
+func (c *change) knownParts(named any) any {
+	m, ok := named.(map[string]any)
+	if !ok || c.path.Attribute == nil {
+		return named
+	}
+	known := maps.Clone(m)
+	maps.DeleteFunc(known, func(name string, _ any) bool { return c.path.Attribute.Sub(name) == nil })
+	if len(known) == 0 {
+		return named
+	}
+	return known
 }
 
 // subOfAll changes the sub-attribute of every element; with none, it creates one.
@@ -326,7 +342,5 @@ func (c *change) changeElement(before map[string]any) (map[string]any, error) {
 	if err != nil || c.kind == Replace {
 		return maps.Clone(given), err
 	}
-	after := maps.Clone(before)
-	maps.Copy(after, given)
-	return after, nil
+	return overlaid(before, given), nil
 }

@@ -29,6 +29,16 @@ func setList(into map[string]any, name string, list []any) {
 	into[name] = list
 }
 
+// overlaid is a copy of an object with the members of another. A name that no schema has may be spelt in another case there.
+func overlaid(before, given map[string]any) map[string]any {
+	after := maps.Clone(before)
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		delete(after, foldedKey(after, name))
+		after[name] = given[name]
+	}
+	return after
+}
+
 // addAll adds elements to a list. One that is there already changes nothing (RFC 7644 section 3.5.2.1); one with the same value and
 // type as another is merged into it, so that no combination of the two appears twice (RFC 7643 section 2.4). A new primary element
 // pushes the others back.
@@ -41,9 +51,7 @@ func addAll(list, given []any) []any {
 			at = len(out) - 1
 		} else if m, ok := g.(map[string]any); ok {
 			before, _ := out[at].(map[string]any)
-			merged := maps.Clone(before)
-			maps.Copy(merged, m)
-			out[at] = merged
+			out[at] = overlaid(before, m)
 		}
 		if m, ok := g.(map[string]any); ok && m["primary"] == true {
 			onlyPrimary(out, at)

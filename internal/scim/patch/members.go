@@ -81,6 +81,8 @@ func (op *Op) memberOps(members []scim.MemberOp) ([]scim.MemberOp, error) {
 	case "display", "type", "$ref":
 		return members, nil
 	default:
+		return nil, op.fail(scim.TypeInvalidPath, "members have no sub-attribute of that name")
+	case "value":
 		return nil, op.fail(scim.TypeMutability, "the id of a member cannot be changed; remove the member and add another")
 	}
 	if op.Path.Filter != nil {

@@ -13,6 +13,7 @@ const (
 	maxAdditional   = 64
 	maxUnknownBytes = 64 << 10
 	maxNameBytes    = 256
+	maxUnknownParts = 16
 )
 
 // tally is how much of a resource is kept without being understood.
@@ -21,14 +22,12 @@ type tally struct{ extensions, additional, bytes int }
 func tallyOf(t *ResourceType, r scim.Resource) tally {
 	var sum tally
 	for name, v := range r {
-		switch s := t.Extension(name); {
-		case t.Attribute(name) != nil:
+		a, s := t.Attribute(name), t.Extension(name)
+		switch {
+		case a != nil:
+			sum.bytes += unknownParts(a, v)
 		case s != nil:
-			if n := surplus(s, v); n > 0 {
-				// It is kept next to the other extensions.
-				sum.extensions++
-				sum.bytes += n
-			}
+			sum.extension(s, v)
 		default:
 			if IsURN(name) {
 				sum.extensions++
@@ -41,13 +40,37 @@ func tallyOf(t *ResourceType, r scim.Resource) tally {
 	return sum
 }
 
-// surplus is the size of what an extension has that its schema does not name.
-func surplus(s *Schema, v any) int {
-	total := 0
+// extension counts what an extension that is known has besides the attributes that its schema names.
+func (sum *tally) extension(s *Schema, v any) {
 	in, _ := v.(map[string]any)
+	surplus := 0
 	for name, e := range in {
-		if s.Attribute(name) == nil {
-			total += len(name) + size(e)
+		if a := s.Attribute(name); a != nil {
+			sum.bytes += unknownParts(a, e)
+		} else {
+			surplus += len(name) + size(e)
+		}
+	}
+	if surplus > 0 {
+		// It is kept next to the other extensions.
+		sum.extensions++
+		sum.bytes += surplus
+	}
+}
+
+// unknownParts is the size of the sub-attributes that no schema names.
+func unknownParts(a *Attribute, v any) int {
+	total := 0
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			total += unknownParts(a, e)
+		}
+	case map[string]any:
+		for name, e := range v {
+			if a.Sub(name) == nil {
+				total += len(name) + size(e)
+			}
 		}
 	}
 	return total

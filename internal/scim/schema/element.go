@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -76,9 +77,16 @@ func normalizeComplex(a *Attribute, path string, v, stored any) (any, error) {
 		return nil, invalid(path + " must be an object" + plainlyIn(a) + ".")
 	}
 	out := make(map[string]any, len(in))
+	unknown := 0
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		s := a.Sub(name)
 		if s == nil {
+			if err := keep(out, name, in[name], hasSub(stored, name, in[name])); err != nil {
+				return nil, err
+			}
+			if in[name] != nil {
+				unknown++
+			}
 			continue
 		}
 		value, err := NormalizeSub(s, path+"."+s.Name, in[name], stored)
@@ -88,6 +96,9 @@ func normalizeComplex(a *Attribute, path string, v, stored any) (any, error) {
 		if value != nil {
 			out[s.Name] = value
 		}
+	}
+	if unknown > maxUnknownParts {
+		return nil, invalid(fmt.Sprintf("%s has more than %d parts that this server does not know.", path, maxUnknownParts))
 	}
 	if len(out) == 0 {
 		return nil, nil

@@ -15,8 +15,7 @@ import (
 //   - what this server decides or never keeps (schemas, id, meta, groups, password) is left out without looking at it;
 //   - elements of a multi-valued attribute with the same type and value are one, and canonical values have the schema's spelling;
 //   - booleans may come as strings, and some strings as numbers, as clients are known to send them;
-//   - top-level attributes, extension attributes and extensions that no schema names are kept as they are, within bounds;
-//     sub-attributes that no schema names are left out.
+//   - attributes, extensions, attributes of extensions and sub-attributes that no schema names are kept as they are, within bounds.
 //
 // A wrong type, a reference that is no URI, two primary values or a value out of bounds is 400 invalidValue, which names the attribute and never the value.
 // Normalize does not ask whether required attributes are there; see RequireAll. It is idempotent.
@@ -104,7 +103,8 @@ func (n *normalizer) member(name string, v any) error {
 	if s := n.t.Extension(name); s != nil {
 		return n.extension(s, v)
 	}
-	return keep(n.out, name, v, n.stored)
+	_, known := n.stored[name]
+	return keep(n.out, name, v, known)
 }
 
 func (n *normalizer) attribute(a *Attribute, v any) error {
@@ -132,7 +132,8 @@ func (n *normalizer) extension(s *Schema, v any) error {
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		a := s.Attribute(name)
 		if a == nil {
-			if err := keep(out, name, in[name], stored); err != nil {
+			_, known := stored[name]
+			if err := keep(out, name, in[name], known); err != nil {
 				return err
 			}
 			continue
@@ -151,12 +152,12 @@ func (n *normalizer) extension(s *Schema, v any) error {
 	return nil
 }
 
-// keep copies a member that no schema names, unless it is null.
-func keep(out map[string]any, name string, v any, stored map[string]any) error {
+// keep copies a member that no schema names, unless it is null. Its name is checked if it is not known to be in the store already.
+func keep(out map[string]any, name string, v any, known bool) error {
 	if v == nil {
 		return nil
 	}
-	if _, known := stored[name]; !known && (name == "" || len(name) > maxNameBytes) {
+	if !known && (name == "" || len(name) > maxNameBytes) {
 		return invalid(fmt.Sprintf("The name of an attribute must have between 1 and %d bytes.", maxNameBytes))
 	}
 	out[name] = scim.CloneValue(v)

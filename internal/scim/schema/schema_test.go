@@ -22,6 +22,14 @@ func decode(t testing.TB, text string) scim.Resource {
 	return r
 }
 
+func manyMembers(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"x%d":%d`, i, i)
+	}
+	return b.String()
+}
+
 func TestNormalize(t *testing.T) {
 	for _, c := range []struct{ reason, in, want, fails string }{
 		{reason: "OKTA 4.2: the real create", in: `{"schemas":["` + scim.UserSchema + `"],"userName":"test.joiner@lanternfieldgoods.co.uk",
@@ -37,6 +45,12 @@ func TestNormalize(t *testing.T) {
 		{reason: "OKTA 11: booleans as strings", in: `{"active":"True","emails":[{"value":"a","primary":"false"}]}`, want: `{"active":true,"emails":[{"value":"a","primary":false}]}`},
 		{reason: "OKTA 4.7: unknown attributes and extensions are kept verbatim", in: `{"growthbookRole":"x","urn:a:b":{"C":[null,1.50]},"` + strings.ToLower(scim.EnterpriseUserSchema) + `":{"Custom":[]}}`,
 			want: `{"growthbookRole":"x","urn:a:b":{"C":[null,1.50]},"` + scim.EnterpriseUserSchema + `":{"Custom":[]}}`},
+		{reason: "OKTA 4.7: and so are sub-attributes", in: `{"NAME":{"nick":{"a":[1.0]},"x":null,"y":""},"emails":[{"value":"a","Verified":false},{"$ref":"b"}],"` + scim.EnterpriseUserSchema + `":{"manager":{"email":[]}}}`,
+			want: `{"name":{"nick":{"a":[1.0]},"y":""},"emails":[{"value":"a","Verified":false},{"$ref":"b"}],"` + scim.EnterpriseUserSchema + `":{"manager":{"email":[]}}}`},
+		{reason: "elements that are one keep the unknown sub-attributes of both", in: `{"emails":[{"value":"a","x":1},{"value":"a","y":2,"x":3}]}`, want: `{"emails":[{"value":"a","x":1,"y":2}]}`},
+		{reason: "an element has so many of them", in: `{"emails":[{"value":"a"` + manyMembers(17) + `}]}`, fails: "emails has more than 16 parts"},
+		{reason: "and together they are so large", in: `{"emails":[{"x":"` + strings.Repeat("x", 40_000) + `"}],"name":{"x":"` + strings.Repeat("x", 40_000) + `"}}`, fails: "more than 65536 bytes together"},
+		{reason: "the names are so long", in: `{"name":{"` + strings.Repeat("n", 257) + `":1}}`, fails: "between 1 and 256 bytes"},
 		{reason: "attributes under the core URN are core attributes", in: `{"` + scim.UserSchema + `":{"title":"x"}}`, want: `{"title":"x"}`},
 		{reason: "an attribute has one value", in: `{"title":"y","` + scim.UserSchema + `":{"title":"x"}}`, fails: "title is given twice"},
 		{reason: "OKTA 11: roles as strings", in: `{"roles":["admin"]}`, want: `{"roles":[{"value":"admin"}]}`},

@@ -97,6 +97,11 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Address
   map:
     fields:
+    - name: additionalAttributes
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
     - name: country
       type:
         scalar: string
@@ -438,6 +443,11 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: $ref
       type:
         scalar: string
+    - name: additionalAttributes
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
     - name: displayName
       type:
         scalar: string
@@ -464,6 +474,11 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.MultiValue
   map:
     fields:
+    - name: additionalAttributes
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
     - name: display
       type:
         scalar: string
@@ -479,6 +494,11 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Name
   map:
     fields:
+    - name: additionalAttributes
+      type:
+        map:
+          elementType:
+            namedType: io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON
     - name: familyName
       type:
         scalar: string

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
 // AddressApplyConfiguration represents a declarative configuration of the Address type for use
 // with apply.
 //
@@ -23,6 +27,9 @@ type AddressApplyConfiguration struct {
 	Type *string `json:"type,omitempty"`
 	// primary marks the preferred address. At most one address may have it; absent means false.
 	Primary *bool `json:"primary,omitempty"`
+	// additionalAttributes are parts of the address that no standard names, at most 16, for example building. They are kept and returned
+	// as they were sent.
+	AdditionalAttributes map[string]v1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // AddressApplyConfiguration constructs a declarative configuration of the Address type for use with
@@ -92,5 +99,19 @@ func (b *AddressApplyConfiguration) WithType(value string) *AddressApplyConfigur
 // If called multiple times, the Primary field is set to the value of the last call.
 func (b *AddressApplyConfiguration) WithPrimary(value bool) *AddressApplyConfiguration {
 	b.Primary = &value
+	return b
+}
+
+// WithAdditionalAttributes puts the entries into the AdditionalAttributes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the AdditionalAttributes field,
+// overwriting an existing map entries in AdditionalAttributes field with the same key.
+func (b *AddressApplyConfiguration) WithAdditionalAttributes(entries map[string]v1.JSON) *AddressApplyConfiguration {
+	if b.AdditionalAttributes == nil && len(entries) > 0 {
+		b.AdditionalAttributes = make(map[string]v1.JSON, len(entries))
+	}
+	for k, v := range entries {
+		b.AdditionalAttributes[k] = v
+	}
 	return b
 }

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
 // ManagerApplyConfiguration represents a declarative configuration of the Manager type for use
 // with apply.
 //
@@ -14,6 +18,9 @@ type ManagerApplyConfiguration struct {
 	Ref *string `json:"$ref,omitempty"`
 	// displayName is the manager's name, for display only.
 	DisplayName *string `json:"displayName,omitempty"`
+	// additionalAttributes are parts of the manager that no standard names, at most 16, for example email. They are kept and returned
+	// as they were sent.
+	AdditionalAttributes map[string]v1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // ManagerApplyConfiguration constructs a declarative configuration of the Manager type for use with
@@ -43,5 +50,19 @@ func (b *ManagerApplyConfiguration) WithRef(value string) *ManagerApplyConfigura
 // If called multiple times, the DisplayName field is set to the value of the last call.
 func (b *ManagerApplyConfiguration) WithDisplayName(value string) *ManagerApplyConfiguration {
 	b.DisplayName = &value
+	return b
+}
+
+// WithAdditionalAttributes puts the entries into the AdditionalAttributes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the AdditionalAttributes field,
+// overwriting an existing map entries in AdditionalAttributes field with the same key.
+func (b *ManagerApplyConfiguration) WithAdditionalAttributes(entries map[string]v1.JSON) *ManagerApplyConfiguration {
+	if b.AdditionalAttributes == nil && len(entries) > 0 {
+		b.AdditionalAttributes = make(map[string]v1.JSON, len(entries))
+	}
+	for k, v := range entries {
+		b.AdditionalAttributes[k] = v
+	}
 	return b
 }

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
 // MultiValueApplyConfiguration represents a declarative configuration of the MultiValue type for use
 // with apply.
 //
@@ -15,6 +19,9 @@ type MultiValueApplyConfiguration struct {
 	Type *string `json:"type,omitempty"`
 	// primary marks the preferred value of the attribute. At most one value of an attribute may have it; absent means false.
 	Primary *bool `json:"primary,omitempty"`
+	// additionalAttributes are parts of the value that no standard names, at most 16, for example verified. They are kept and returned
+	// as they were sent.
+	AdditionalAttributes map[string]v1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // MultiValueApplyConfiguration constructs a declarative configuration of the MultiValue type for use with
@@ -52,5 +59,19 @@ func (b *MultiValueApplyConfiguration) WithType(value string) *MultiValueApplyCo
 // If called multiple times, the Primary field is set to the value of the last call.
 func (b *MultiValueApplyConfiguration) WithPrimary(value bool) *MultiValueApplyConfiguration {
 	b.Primary = &value
+	return b
+}
+
+// WithAdditionalAttributes puts the entries into the AdditionalAttributes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the AdditionalAttributes field,
+// overwriting an existing map entries in AdditionalAttributes field with the same key.
+func (b *MultiValueApplyConfiguration) WithAdditionalAttributes(entries map[string]v1.JSON) *MultiValueApplyConfiguration {
+	if b.AdditionalAttributes == nil && len(entries) > 0 {
+		b.AdditionalAttributes = make(map[string]v1.JSON, len(entries))
+	}
+	for k, v := range entries {
+		b.AdditionalAttributes[k] = v
+	}
 	return b
 }

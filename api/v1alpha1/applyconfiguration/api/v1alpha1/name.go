@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
 // NameApplyConfiguration represents a declarative configuration of the Name type for use
 // with apply.
 //
@@ -19,6 +23,9 @@ type NameApplyConfiguration struct {
 	HonorificPrefix *string `json:"honorificPrefix,omitempty"`
 	// honorificSuffix is a title after the name, for example III.
 	HonorificSuffix *string `json:"honorificSuffix,omitempty"`
+	// additionalAttributes are parts of the name that no standard names, at most 16, for example phoneticGivenName. They are kept and returned
+	// as they were sent.
+	AdditionalAttributes map[string]v1.JSON `json:"additionalAttributes,omitempty"`
 }
 
 // NameApplyConfiguration constructs a declarative configuration of the Name type for use with
@@ -72,5 +79,19 @@ func (b *NameApplyConfiguration) WithHonorificPrefix(value string) *NameApplyCon
 // If called multiple times, the HonorificSuffix field is set to the value of the last call.
 func (b *NameApplyConfiguration) WithHonorificSuffix(value string) *NameApplyConfiguration {
 	b.HonorificSuffix = &value
+	return b
+}
+
+// WithAdditionalAttributes puts the entries into the AdditionalAttributes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the AdditionalAttributes field,
+// overwriting an existing map entries in AdditionalAttributes field with the same key.
+func (b *NameApplyConfiguration) WithAdditionalAttributes(entries map[string]v1.JSON) *NameApplyConfiguration {
+	if b.AdditionalAttributes == nil && len(entries) > 0 {
+		b.AdditionalAttributes = make(map[string]v1.JSON, len(entries))
+	}
+	for k, v := range entries {
+		b.AdditionalAttributes[k] = v
+	}
 	return b
 }
