@@ -80,10 +80,10 @@ func (op *Op) memberOps(members []scim.MemberOp) ([]scim.MemberOp, error) {
 	case "":
 	case "display", "type", "$ref":
 		return members, nil
-	default:
-		return nil, op.fail(scim.TypeInvalidPath, "members have no sub-attribute of that name")
 	case "value":
 		return nil, op.fail(scim.TypeMutability, "the id of a member cannot be changed; remove the member and add another")
+	default:
+		return nil, op.fail(scim.TypeInvalidPath, "members have no sub-attribute of that name")
 	}
 	if op.Path.Filter != nil {
 		return op.filteredMembers(members)
