@@ -8,10 +8,12 @@ import (
 
 // GroupSpec normalises a resource and turns it into the spec of a new role, without a directory and without members: those come as
 // scim.MemberOp. What the schemas do not allow, and a displayName that is missing, is 400 invalidValue.
-func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) { return groupSpec(in, nil) }
+func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	return groupSpec(in, nil, unknown{})
+}
 
 // groupSpec is GroupSpec for a change of a group that is stored. What is stored already is not checked again.
-func groupSpec(in, stored scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+func groupSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimRoleSpec, error) {
 	res, err := schema.NormalizeOver(schema.Group(), in, stored)
 	if err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
@@ -19,20 +21,20 @@ func groupSpec(in, stored scim.Resource) (v1alpha1.ScimRoleSpec, error) {
 	if err := schema.RequireAll(schema.Group(), res); err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}
-	extensions, additional := unknownMembers(schema.Group(), res)
+	kept = unknownMembers(schema.Group(), res, kept)
 	r := object(res)
 	return v1alpha1.ScimRoleSpec{
 		DisplayName:          r.text("displayName"),
 		ExternalID:           r.text("externalId"),
-		Extensions:           extensions,
-		AdditionalAttributes: additional,
+		Extensions:           kept.extensions,
+		AdditionalAttributes: kept.additional,
 	}, nil
 }
 
 // MergeGroup gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current role. The directory and
 // all fields of membership stay as they are.
 func MergeGroup(current *v1alpha1.ScimRole, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
-	next, err := groupSpec(in, GroupResource(current, nil, ""))
+	next, err := groupSpec(in, GroupResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
 	if err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}

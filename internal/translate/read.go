@@ -76,9 +76,14 @@ func (o object) unknownParts(a *schema.Attribute) map[string]apiextensionsv1.JSO
 	return out
 }
 
+// unknown is what a spec keeps of a resource without its being understood.
+type unknown struct {
+	extensions, additional map[string]apiextensionsv1.JSON
+}
+
 // unknownMembers collects what no schema names: extensions, under their URNs, and top-level attributes. Attributes that a client
-// adds to a schema that is known are kept as an extension under that schema's URN.
-func unknownMembers(t *schema.ResourceType, res scim.Resource) (extensions, additional map[string]apiextensionsv1.JSON) {
+// adds to a schema that is known are kept as an extension under that schema's URN. What a person has put among the others stays there.
+func unknownMembers(t *schema.ResourceType, res scim.Resource, stored unknown) (out unknown) {
 	for name, v := range res {
 		if t.Attribute(name) != nil {
 			continue
@@ -89,13 +94,17 @@ func unknownMembers(t *schema.ResourceType, res scim.Resource) (extensions, addi
 			}
 		}
 		raw := apiextensionsv1.JSON{Raw: scim.AppendValue(nil, v)}
-		if schema.IsURN(name) {
-			extensions = put(extensions, name, raw)
+		_, extension := stored.extensions[name]
+		if _, additional := stored.additional[name]; extension == additional {
+			extension = schema.IsURN(name)
+		}
+		if extension {
+			out.extensions = put(out.extensions, name, raw)
 		} else {
-			additional = put(additional, name, raw)
+			out.additional = put(out.additional, name, raw)
 		}
 	}
-	return extensions, additional
+	return out
 }
 
 func put(m map[string]apiextensionsv1.JSON, name string, raw apiextensionsv1.JSON) map[string]apiextensionsv1.JSON {

@@ -49,6 +49,13 @@ var spoilt = []struct {
 	{"parts of a name that are too large, with a name of their own that is empty", func(s *v1alpha1.ScimUserSpec) {
 		s.Name = &v1alpha1.Name{AdditionalAttributes: map[string]apiextensionsv1.JSON{"": {Raw: []byte(`"` + strings.Repeat("x", 100_000) + `"`)}}}
 	}},
+	{"names of the other kind", func(s *v1alpha1.ScimUserSpec) {
+		s.Extensions = map[string]apiextensionsv1.JSON{"plain": {Raw: []byte(`1`)}}
+		s.AdditionalAttributes = map[string]apiextensionsv1.JSON{"urn:x:1": {Raw: []byte(`1`)}}
+		for i := range 32 {
+			s.Extensions[fmt.Sprint("urn:x:x", i)] = apiextensionsv1.JSON{Raw: []byte(`1`)}
+		}
+	}},
 	{"names that are empty and too long", func(s *v1alpha1.ScimUserSpec) {
 		s.AdditionalAttributes = map[string]apiextensionsv1.JSON{"": {Raw: []byte(`1`)}, strings.Repeat("n", 300): {Raw: []byte(`1`)}}
 	}},

@@ -11,7 +11,7 @@ import (
 // UserSpec normalises a resource and turns it into the spec of a new user, without a directory. An absent `active` means true. What
 // the schemas do not allow, and a userName that is missing, is 400 invalidValue.
 func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	spec, err := userSpec(in, nil)
+	spec, err := userSpec(in, nil, unknown{})
 	if err == nil && spec.Active == nil {
 		active := true
 		spec.Active = &active
@@ -20,7 +20,7 @@ func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
 }
 
 // userSpec is UserSpec with Active nil where the resource says nothing of it. What is stored already is not checked again.
-func userSpec(in, stored scim.Resource) (v1alpha1.ScimUserSpec, error) {
+func userSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimUserSpec, error) {
 	res, err := schema.NormalizeOver(schema.User(), in, stored)
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
@@ -28,7 +28,7 @@ func userSpec(in, stored scim.Resource) (v1alpha1.ScimUserSpec, error) {
 	if err := schema.RequireAll(schema.User(), res); err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}
-	extensions, additional := unknownMembers(schema.User(), res)
+	kept = unknownMembers(schema.User(), res, kept)
 	r := object(res)
 	return v1alpha1.ScimUserSpec{
 		UserName:             r.text("userName"),
@@ -52,8 +52,8 @@ func userSpec(in, stored scim.Resource) (v1alpha1.ScimUserSpec, error) {
 		Roles:                r.multiValues("roles"),
 		X509Certificates:     r.multiValues("x509Certificates"),
 		Enterprise:           enterprise(r.object(scim.EnterpriseUserSchema)),
-		Extensions:           extensions,
-		AdditionalAttributes: additional,
+		Extensions:           kept.extensions,
+		AdditionalAttributes: kept.additional,
 	}, nil
 }
 
@@ -63,7 +63,7 @@ func userSpec(in, stored scim.Resource) (v1alpha1.ScimUserSpec, error) {
 // current ones keep their bytes, so that an echo is equal to what is stored. What the current user has is not checked: a malformed
 // value that somebody wrote into the object stays until a client sends another, and stops no change of anything else.
 func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	next, err := userSpec(in, UserResource(current, nil, ""))
+	next, err := userSpec(in, UserResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}

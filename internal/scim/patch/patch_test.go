@@ -282,6 +282,8 @@ func FuzzPatchApply(f *testing.F) {
 		`{"op":"add","value":{"urn:a:b":{"c":1},"name.givenName":"K","password":"p"}}`, `{"op":"remove","path":"urn:acme:2.0:User:badge"}`,
 		`{"op":"add","path":"emails","value":[{"primary":true,"value":"x"}]},{"op":"remove","path":"name"}`,
 		`{"op":"replace","path":"growthbookRole.x","value":[null]}`,
+		`{"op":"add","path":"emails[type eq \"home\"].verified","value":{"a":[1]}},{"op":"add","value":{"name":{"NICK":1},"name.nick":null}}`,
+		`{"op":"add","path":"photos","value":[{"value":"a b","x":1}]},{"op":"remove","path":"emails","value":[{"value":"h@x","$ref":"y"}]}`,
 	} {
 		f.Add(seed)
 	}
