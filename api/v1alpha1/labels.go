@@ -42,9 +42,10 @@ const (
 	// `local`, a space, and the time of the takeover (RFC 3339, milliseconds, UTC), as in `local 2026-02-03T04:05:06.000Z`. A later
 	// takeover replaces it.
 	AnnotationPreviousOwner = GroupName + "/previous-owner"
-	// AnnotationReviewRequested says that a push waits for a person's word about this object. Its value is the directory, followed,
-	// for a recycled userName, by a space and the new externalId that the push carries. It is written once for the same request,
-	// however often the identity provider repeats that, and removed with the approval that answers it.
+	// AnnotationReviewRequested says that a push waits for a person's word about this object. On a local object its value is the
+	// directory that would take it over, or several, in order and separated by commas; for a recycled userName it is the directory, a
+	// space, and the new externalId that the push carries. It is written once for the same request, however often the identity
+	// provider repeats that, and removed with the approval that answers it.
 	AnnotationReviewRequested = GroupName + "/review-requested"
 	// AnnotationApprovedTakeover lets one directory, whose name is its value, take over this local user or role, where the
 	// directory's spec.matching says Review. It is ignored where that says Reject, and where it names another directory.
@@ -53,6 +54,9 @@ const (
 	// where the directory's spec.matching.recycledUsers says Review: a person has seen that the newcomer is who bore the userName
 	// before, or may inherit that person's access.
 	AnnotationApprovedExternalID = GroupName + "/approved-external-id"
+	// AnnotationFormerExternalID is the externalId that a push took from this user without giving another, so that the next one is
+	// compared with it as if it were still there. The SCIM server writes it, and removes it when the user has an externalId again.
+	AnnotationFormerExternalID = GroupName + "/former-external-id"
 )
 
 // PreviousOwnerLocal is the first word of AnnotationPreviousOwner for an object that belonged to no directory.

@@ -103,7 +103,10 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, log lo
 	if err := store.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, nil, err
 	}
-	identities, err := store.New(store.Config{Client: live, Cache: mgr.GetCache(), Log: log.WithName("store")})
+	identities, err := store.New(store.Config{
+		Client: live, Cache: mgr.GetCache(), Log: log.WithName("store"),
+		Matching: store.CachedMatching(mgr.GetCache()), Events: mgr.GetEventRecorder("scim-operator-server"),
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("building the store: %w", err)
 	}

@@ -170,7 +170,7 @@ func (h *Handler) membersOf(ctx context.Context, c *call, role *v1alpha1.ScimRol
 	for attempt := 1; ; attempt++ {
 		ids, err := h.cfg.Store.Members(ctx, role)
 		if err == nil {
-			return role, &translate.Members{IDs: ids, Names: h.cfg.Store.UserNames(ctx, ids)}, nil
+			return role, &translate.Members{IDs: ids, Names: h.cfg.Store.UserNames(ctx, c.directory.Name, ids)}, nil
 		}
 		if attempt == membersAttempts {
 			return nil, nil, err

@@ -8,7 +8,9 @@ import (
 )
 
 // Store is what the protocol needs of persistence. Every method takes the directory that the request's credential belongs to, and
-// behaves towards objects of other directories, and of none, as if they did not exist.
+// behaves towards objects of other directories as if they did not exist, and so towards local ones that the directory may not take
+// over. Those that it may take over it sees, and its first change to one makes that its own. A change that its spec.matching forbids
+// is a 409 that says what to do.
 //
 // Errors are *scim.Error: 404 for an id that does not exist, 409 uniqueness for a name that is taken, 400 invalidValue for what the
 // API server refuses, and 429 with RetryAfter for every passing trouble. An error means that nothing was changed, or, for a 429,
@@ -58,6 +60,6 @@ type Store interface {
 	UpdateRole(ctx context.Context, directory, id string, change func(*v1alpha1.ScimRole) error, members []scim.MemberOp) (*v1alpha1.ScimRole, error)
 	// DeleteRole deletes a role after check (which may be nil) has agreed to the role as read live.
 	DeleteRole(ctx context.Context, directory, id string, check func(*v1alpha1.ScimRole) error) error
-	// UserNames gives the userNames of those ids that are known, from the cache, for display only.
-	UserNames(ctx context.Context, ids []string) map[string]string
+	// UserNames gives the userNames of those ids that the directory sees, from the cache, for display only.
+	UserNames(ctx context.Context, directory string, ids []string) map[string]string
 }

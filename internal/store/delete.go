@@ -52,6 +52,9 @@ func (s *Store) deleteObject(ctx context.Context, directory, id string, d deleti
 			}
 			return nil, toSCIM(err)
 		}
+		if !belongs(obj, directory) {
+			return nil, localStays(d.kind)
+		}
 		if err := d.check(obj); err != nil {
 			return nil, err
 		}

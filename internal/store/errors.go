@@ -184,16 +184,6 @@ func scimPath(field string) string {
 	return path
 }
 
-// taken is the 409 for a name that somebody else bears. It says nothing about who: the bearer may be another directory's.
-func taken(k kind, value string) *scim.Error {
-	if k == userKind {
-		return scim.Conflict(fmt.Sprintf("userName %q belongs to another user of the cluster, in this directory or in another. "+
-			"If it is the same person, import and link the existing user instead of creating it; otherwise give one of the two another userName.", value))
-	}
-	return scim.Conflict(fmt.Sprintf("displayName %q belongs to another group of the cluster, in this directory or in another. "+
-		"If it is the same group, link the pushed group to the existing one; otherwise rename one of the two.", value))
-}
-
 // isTaken says whether err is the final word that a name is somebody else's.
 func isTaken(err error) bool { return hasStatus(err, http.StatusConflict) }
 

@@ -106,7 +106,7 @@ func (l *ledger) wrap(config *rest.Config, scheme *runtime.Scheme) (client.Clien
 }
 
 // newReplica starts a store on the package's API server and stops it when the test ends.
-func newReplica(t testing.TB) *replica {
+func newReplica(t testing.TB, options ...func(*store.Config)) *replica {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, v1alpha1.AddToScheme(scheme))
@@ -122,7 +122,11 @@ func newReplica(t testing.TB) *replica {
 	r := &replica{cache: informers, clock: clocktesting.NewFakePassiveClock(time.Now()), writes: &ledger{counts: map[string]int{}}}
 	r.client, err = r.writes.wrap(config, scheme)
 	must(t, err)
-	r.Store, err = store.New(store.Config{Client: r.client, Cache: informers, Clock: r.clock})
+	settings := store.Config{Client: r.client, Cache: informers, Clock: r.clock}
+	for _, option := range options {
+		option(&settings)
+	}
+	r.Store, err = store.New(settings)
 	must(t, err)
 	must(t, r.Watch(t.Context(), informers))
 	r.start(t)

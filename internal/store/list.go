@@ -32,8 +32,8 @@ func RoleCounts(ctx context.Context, reader client.Reader, role *v1alpha1.ScimRo
 	return counts(ctx, reader, role)
 }
 
-// Users lists all users of the directory that count, from the cache, ordered by creation time and id. The list is the caller's; the
-// users belong to the cache and must not be changed.
+// Users lists all users that the directory sees and that count, from the cache, ordered by creation time and id. The list is the
+// caller's; the users belong to the cache and must not be changed.
 func (s *Store) Users(ctx context.Context, directory string) ([]*v1alpha1.ScimUser, error) {
 	users, _, err := s.UsersPage(ctx, directory, 0, -1)
 	return users, err
@@ -41,39 +41,51 @@ func (s *Store) Users(ctx context.Context, directory string) ([]*v1alpha1.ScimUs
 
 // UsersPage is the part of Users from position from, which counts from 0, with at most count users; all of them when count is
 // negative. It says how many there are in all, as of the same moment, and costs what is on the page.
-func (s *Store) UsersPage(_ context.Context, directory string, from, count int) (page []*v1alpha1.ScimUser, total int, err error) {
+func (s *Store) UsersPage(ctx context.Context, directory string, from, count int) (page []*v1alpha1.ScimUser, total int, err error) {
 	if !s.Listable() {
 		return nil, 0, tryAgain(textNotSynced, nil)
 	}
-	page, total = s.lists.users.part(directory, from, count)
+	local, err := s.existing(ctx, directory, userKind)
+	if err != nil {
+		return nil, 0, toSCIM(err)
+	}
+	page, total = s.lists.users.part(directory, local, from, count)
 	return page, total, nil
 }
 
-// Roles lists all roles of the directory that count, from the cache, ordered by creation time and id. The list is the caller's; the
-// roles belong to the cache and must not be changed.
+// Roles lists all roles that the directory sees and that count, from the cache, ordered by creation time and id. The list is the
+// caller's; the roles belong to the cache and must not be changed.
 func (s *Store) Roles(ctx context.Context, directory string) ([]*v1alpha1.ScimRole, error) {
 	roles, _, err := s.RolesPage(ctx, directory, 0, -1)
 	return roles, err
 }
 
 // RolesPage is to Roles what UsersPage is to Users.
-func (s *Store) RolesPage(_ context.Context, directory string, from, count int) (page []*v1alpha1.ScimRole, total int, err error) {
+func (s *Store) RolesPage(ctx context.Context, directory string, from, count int) (page []*v1alpha1.ScimRole, total int, err error) {
 	if !s.Listable() {
 		return nil, 0, tryAgain(textNotSynced, nil)
 	}
-	page, total = s.lists.roles.part(directory, from, count)
+	local, err := s.existing(ctx, directory, roleKind)
+	if err != nil {
+		return nil, 0, toSCIM(err)
+	}
+	page, total = s.lists.roles.part(directory, local, from, count)
 	return page, total, nil
 }
 
-// UserNames gives the userNames of those ids that are known, from the cache, for display only: none while the cache is not synced.
-func (s *Store) UserNames(ctx context.Context, ids []string) map[string]string {
+// UserNames gives the userNames of those ids that the directory sees, from the cache, for display only: none while the cache is not
+// synced. A directory that puts the id of a stranger into a group must not learn who that is.
+func (s *Store) UserNames(ctx context.Context, directory string, ids []string) map[string]string {
 	names := make(map[string]string, len(ids))
 	if !s.synced() {
 		return names
 	}
 	for _, id := range ids {
 		user := &v1alpha1.ScimUser{}
-		if err := s.cache.Get(ctx, client.ObjectKey{Name: id}, user, client.UnsafeDisableDeepCopy); err == nil {
+		if err := s.cache.Get(ctx, client.ObjectKey{Name: id}, user, client.UnsafeDisableDeepCopy); err != nil {
+			continue
+		}
+		if ok, err := s.inView(ctx, directory, user); err == nil && ok {
 			names[id] = user.Spec.UserName
 		}
 	}

@@ -77,3 +77,46 @@ func (o *ordered[T]) part(from, count int) []T {
 	}
 	return out
 }
+
+// length is the number of objects; a nil list has none.
+func (o *ordered[T]) length() int {
+	if o == nil {
+		return 0
+	}
+	return o.size
+}
+
+// before is the number of objects that come before obj.
+func (o *ordered[T]) before(obj T) int {
+	run, at, _ := o.place(obj)
+	for _, earlier := range o.runs[:run] {
+		at += len(earlier)
+	}
+	return at
+}
+
+// partOfBoth copies at most count objects from position from on of two lists, either of which may be nil, as if they were one. It
+// costs what is on the part, and little more. No object may be on both.
+func partOfBoth[T client.Object](a, b *ordered[T], from, count int) []T {
+	switch {
+	case b.length() == 0 && a.length() == 0:
+		return nil
+	case b.length() == 0:
+		return a.part(from, count)
+	case a.length() == 0:
+		return b.part(from, count)
+	}
+	from = min(max(from, 0), a.size+b.size)
+	// inB is how many of the first from objects are of b: the i-th of b has i of b and some of a before it.
+	inB := sort.Search(b.size, func(i int) bool { return i+a.before(b.part(i, 1)[0]) >= from })
+	left, right := a.part(from-inB, count), b.part(inB, count)
+	out := make([]T, 0, min(count, len(left)+len(right)))
+	for len(out) < count && len(left)+len(right) > 0 {
+		if len(right) == 0 || len(left) > 0 && byCreation(left[0], right[0]) < 0 {
+			out, left = append(out, left[0]), left[1:]
+		} else {
+			out, right = append(out, right[0]), right[1:]
+		}
+	}
+	return out
+}

@@ -18,7 +18,7 @@ const (
 		"that repairs it."
 )
 
-// Role reads one role of the directory, live, without the content of its slices.
+// Role reads one role that the directory sees, live, without the content of its slices.
 func (s *Store) Role(ctx context.Context, directory, id string) (*v1alpha1.ScimRole, error) {
 	role := &v1alpha1.ScimRole{}
 	if err := s.own(ctx, directory, id, role); err != nil {
@@ -27,7 +27,7 @@ func (s *Store) Role(ctx context.Context, directory, id string) (*v1alpha1.ScimR
 	return role, nil
 }
 
-// RoleByDisplayName finds the one role of the directory that bears the name, in whatever case, live.
+// RoleByDisplayName finds the one role that the directory sees and that bears the name, in whatever case, live.
 func (s *Store) RoleByDisplayName(ctx context.Context, directory, displayName string) (*v1alpha1.ScimRole, error) {
 	found, err := s.byName(ctx, roleKind, directory, displayName)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Store) RoleByDisplayName(ctx context.Context, directory, displayName st
 	return found.(*v1alpha1.ScimRole), nil
 }
 
-// RolesByExternalID finds the roles of the directory that count and have this externalId, live, ordered by id.
+// RolesByExternalID finds the roles that the directory sees, that count and have this externalId, live, ordered by id.
 func (s *Store) RolesByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimRole, error) {
 	list := &v1alpha1.ScimRoleList{}
 	if err := s.client.List(ctx, list, client.MatchingFields{"spec.externalId": externalID}); err != nil {
@@ -57,7 +57,7 @@ func (s *Store) RolesByExternalID(ctx context.Context, directory, externalID str
 	return found, nil
 }
 
-// RolesOf lists the roles of the directory that count and that were pushed with the user as a member, from the cache, ordered by
+// RolesOf lists the roles that the directory sees, that count and that were pushed with the user as a member, from the cache, ordered by
 // id. The roles belong to the cache and must not be changed.
 func (s *Store) RolesOf(ctx context.Context, directory, userID string) ([]*v1alpha1.ScimRole, error) {
 	if !s.synced() {
@@ -69,10 +69,10 @@ func (s *Store) RolesOf(ctx context.Context, directory, userID string) ([]*v1alp
 	}
 	var found []*v1alpha1.ScimRole
 	for _, role := range roles {
-		if !belongs(role, directory) {
-			continue
+		ok, err := s.inView(ctx, directory, role)
+		if err == nil && ok {
+			ok, err = s.roleCounts(ctx, role)
 		}
-		ok, err := s.roleCounts(ctx, role)
 		if err != nil {
 			return nil, toSCIM(err)
 		}
@@ -149,7 +149,9 @@ func (s *Store) explainMissing(ctx context.Context, role *v1alpha1.ScimRole, mis
 }
 
 // CreateRole creates a role of the directory with the members that the operations leave. A role too large to hold them is created
-// empty first, so that every slice has a role from the start; it cannot count before its claim, which comes last.
+// empty first, so that every slice has a role from the start; it cannot count before its claim, which comes last. Where the name is
+// that of a local role which the directory may take over, that role is overwritten and returned, with the id and the local members
+// that it has.
 func (s *Store) CreateRole(ctx context.Context, directory string, spec *v1alpha1.ScimRoleSpec, members []scim.MemberOp) (*v1alpha1.ScimRole, error) {
 	role := newRole(directory, spec)
 	create := creation{
@@ -165,14 +167,40 @@ func (s *Store) CreateRole(ctx context.Context, directory string, spec *v1alpha1
 			return err
 		}
 	}
-	if err := s.createBearer(ctx, role, create); err != nil {
+	err := s.createBearer(ctx, role, create)
+	if isTaken(err) {
+		role, err = s.createOverRole(ctx, directory, spec, members, err)
+	}
+	if err != nil {
 		return nil, toSCIM(err)
 	}
 	return role, nil
 }
 
+// createOverRole is to roles what createOver is to users.
+func (s *Store) createOverRole(ctx context.Context, directory string, spec *v1alpha1.ScimRoleSpec, members []scim.MemberOp, refusal error) (*v1alpha1.ScimRole, error) {
+	bearer, err := s.met(ctx, roleKind, spec.DisplayName)
+	if err != nil {
+		return nil, err
+	}
+	role, ok := bearer.(*v1alpha1.ScimRole)
+	if !ok || !isLocal(role) {
+		return nil, refusal
+	}
+	if ok, err := s.inView(ctx, directory, role); err != nil || !ok {
+		return nil, orRefuse(err, func() error { return s.refuseLocal(ctx, directory, role) })
+	}
+	return s.UpdateRole(ctx, directory, role.Name, func(present *v1alpha1.ScimRole) error {
+		if ClaimNameOf(present) != ClaimNameOf(role) || !isLocal(present) {
+			return refusal
+		}
+		present.Spec = newRole(directory, spec).Spec
+		return nil
+	}, members)
+}
+
 // UpdateRole reads the role live, calls change, which may be nil, with a copy, applies the member operations in order, and writes
-// all of it in one commit, unless nothing changed.
+// all of it in one commit, unless nothing changed. A local role becomes the directory's in the same commit.
 func (s *Store) UpdateRole(ctx context.Context, directory, id string, change func(*v1alpha1.ScimRole) error, members []scim.MemberOp) (*v1alpha1.ScimRole, error) {
 	leave, err := s.queue.enter(ctx, id)
 	if err != nil {

@@ -29,9 +29,11 @@ var (
 
 // roleChange is one change of a role: its attributes, its members, or both.
 type roleChange struct {
-	change  func(*v1alpha1.ScimRole) error
-	members []scim.MemberOp
-	points  rolePoints
+	// directory is the one that makes the change.
+	directory string
+	change    func(*v1alpha1.ScimRole) error
+	members   []scim.MemberOp
+	points    rolePoints
 }
 
 // creating says whether the change is a part of the role's create. It then leaves the role marked as not known to count.
@@ -43,6 +45,7 @@ type callerError struct{ error }
 // changeRole makes the change in one commit, the write of the role at the resourceVersion that was read, and starts over when
 // somebody else wrote first.
 func (s *Store) changeRole(ctx context.Context, directory, id string, c roleChange) (*v1alpha1.ScimRole, error) {
+	c.directory = directory
 	var last error
 	var lost []string
 	for attempt := range maxAttempts {
@@ -116,6 +119,7 @@ func (s *Store) commitRole(ctx context.Context, role, next *v1alpha1.ScimRole, m
 	if err := s.rename(ctx, role, next, c.points.fence, c.points.claim); err != nil {
 		return err
 	}
+	taken := s.takeOver(role, next, c.directory)
 	switch {
 	case !c.creating():
 		s.stamp(next)
@@ -125,12 +129,16 @@ func (s *Store) commitRole(ctx context.Context, role, next *v1alpha1.ScimRole, m
 	if err := s.update(ctx, c.points.role, next); err != nil {
 		return fmt.Errorf("update role %s: %w", role.Name, err)
 	}
+	if taken {
+		s.announce(next, c.directory)
+	}
 	return nil
 }
 
 // attributes is the role as the caller wants it, with the members that it has.
 func (c roleChange) attributes(role *v1alpha1.ScimRole) (*v1alpha1.ScimRole, error) {
 	next := role.DeepCopy()
+	next.Spec.Directory = c.directory
 	if c.change == nil {
 		return next, nil
 	}
@@ -140,7 +148,7 @@ func (c roleChange) attributes(role *v1alpha1.ScimRole) (*v1alpha1.ScimRole, err
 	}
 	next.Spec = changed.Spec
 	present := role.DeepCopy().Spec
-	next.Spec.Directory = present.Directory
+	next.Spec.Directory = c.directory
 	next.Spec.Members, next.Spec.Slices, next.Spec.LocalMembers = present.Members, present.Slices, present.LocalMembers
 	return next, nil
 }

@@ -16,8 +16,26 @@ type roster[T client.Object] struct {
 	bearers map[string]bearer[T]
 	// owners maps every claim to the object that it names.
 	owners map[string]string
-	// listed has the bearers that count, by directory.
-	listed map[string]*ordered[T]
+	// listed has the bearers that count, by the shelves that they are on.
+	listed map[shelf]*ordered[T]
+}
+
+// shelf is a list of objects that go together: those of a directory, all local ones (the zero shelf), or the local ones that a
+// person lets one directory take over.
+type shelf struct {
+	directory string
+	approved  bool
+}
+
+// shelvesOf says where an object is listed.
+func shelvesOf(obj client.Object) []shelf {
+	if directory := directoryOf(obj); directory != "" {
+		return []shelf{{directory: directory}}
+	}
+	if directory := approvedFor(obj); directory != "" {
+		return []shelf{{}, {directory: directory, approved: true}}
+	}
+	return []shelf{{}}
 }
 
 // bearer is an object, and the name of the claim that it needs: folding and hashing a name costs more than everything else here.
@@ -28,7 +46,7 @@ type bearer[T client.Object] struct {
 }
 
 func newRoster[T client.Object]() *roster[T] {
-	return &roster[T]{bearers: map[string]bearer[T]{}, owners: map[string]string{}, listed: map[string]*ordered[T]{}}
+	return &roster[T]{bearers: map[string]bearer[T]{}, owners: map[string]string{}, listed: map[shelf]*ordered[T]{}}
 }
 
 // put takes an object as it is now.
@@ -88,45 +106,55 @@ func (r *roster[T]) knows(obj T) (counts, known bool) {
 
 // list keeps a bearer, and lists it if it counts.
 func (r *roster[T]) list(b bearer[T]) {
-	name, directory := b.object.GetName(), directoryOf(b.object)
-	b.counts = directory != "" && alive(b.object) && r.owners[b.claim] == name
+	name := b.object.GetName()
+	b.counts = alive(b.object) && r.owners[b.claim] == name
 	r.bearers[name] = b
 	if !b.counts {
 		return
 	}
-	list := r.listed[directory]
-	if list == nil {
-		list = &ordered[T]{}
-		r.listed[directory] = list
+	for _, at := range shelvesOf(b.object) {
+		list := r.listed[at]
+		if list == nil {
+			list = &ordered[T]{}
+			r.listed[at] = list
+		}
+		list.put(b.object)
 	}
-	list.put(b.object)
 }
 
-// unlist takes a bearer out of its directory's list, if it is in it.
+// unlist takes a bearer off its shelves, if it is on them.
 func (r *roster[T]) unlist(b bearer[T]) {
 	if !b.counts {
 		return
 	}
-	directory := directoryOf(b.object)
-	list := r.listed[directory]
-	if list.remove(b.object); list.size == 0 {
-		delete(r.listed, directory)
+	for _, at := range shelvesOf(b.object) {
+		list := r.listed[at]
+		if list.remove(b.object); list.size == 0 {
+			delete(r.listed, at)
+		}
 	}
 }
 
-// part copies at most count objects of the directory's list from position from on, and says how many there are in all. A negative
-// count means everything.
-func (r *roster[T]) part(directory string, from, count int) (found []T, total int) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	list := r.listed[directory]
-	if list == nil {
+// part copies at most count objects from position from on of what the directory sees, and says how many there are in all. local is
+// its rule for local objects. A negative count means everything. No directory sees nothing.
+func (r *roster[T]) part(directory string, local v1alpha1.MatchPolicy, from, count int) (found []T, total int) {
+	if directory == "" {
 		return nil, 0
 	}
-	if count < 0 {
-		count = list.size
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	own, guests := r.listed[shelf{directory: directory}], (*ordered[T])(nil)
+	switch local {
+	case v1alpha1.MatchLink:
+		guests = r.listed[shelf{}]
+	case v1alpha1.MatchReview:
+		guests = r.listed[shelf{directory: directory, approved: true}]
 	}
-	return list.part(from, count), list.size
+	total = own.length() + guests.length()
+	if count < 0 {
+		count = total
+	}
+	return partOfBoth(own, guests, from, count), total
 }
 
 // rosters are what a Store lists from.

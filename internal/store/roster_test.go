@@ -19,11 +19,13 @@ type truth struct {
 	claims map[string]*v1alpha1.ScimClaim
 }
 
-// list is the law of a list: those of the directory that count, by creation time and id.
-func (w truth) list(directory string) []*v1alpha1.ScimUser {
+// list is the law of a list: those of the directory that count, and those local ones that its rule lets it take over, by creation
+// time and id.
+func (w truth) list(directory string, local v1alpha1.MatchPolicy) []*v1alpha1.ScimUser {
 	found := []*v1alpha1.ScimUser{}
 	for _, user := range w.users {
-		if belongs(user, directory) && Counts(user, w.claims[ClaimNameOf(user)]) {
+		mine := belongs(user, directory) || directory != "" && isLocal(user) && allows(local, directory, user)
+		if mine && Counts(user, w.claims[ClaimNameOf(user)]) {
 			found = append(found, user)
 		}
 	}
@@ -41,6 +43,9 @@ func someUser(t *rapid.T) *v1alpha1.ScimUser {
 	user.CreationTimestamp = metav1.Unix(int64(number(t, 3)), 0)
 	user.Spec.UserName = []string{"ada", "ADA", "grace", "edsger", "tony"}[number(t, 5)]
 	user.Spec.Directory = []string{"", "okta", "entra"}[number(t, 3)]
+	if number(t, 2) == 0 {
+		user.Annotations = map[string]string{v1alpha1.AnnotationApprovedTakeover: []string{"okta", "entra"}[number(t, 2)]}
+	}
 	if number(t, 6) == 0 {
 		user.DeletionTimestamp = &metav1.Time{Time: time.Unix(9, 0)}
 	}
@@ -76,10 +81,17 @@ func TestRosterIsTheNaiveList(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				for _, directory := range []string{"", "okta", "entra", "nobody's"} {
-					want := w.list(directory)
-					got, total := lists.users.part(directory, 0, -1)
-					if total != len(want) || !slices.Equal(got, want) {
-						t.Fatalf("the list of %q has %d users, not those %d that count, in order: %s", directory, total, len(want), cmp.Diff(names(want), names(got)))
+					for _, local := range []v1alpha1.MatchPolicy{v1alpha1.MatchReject, v1alpha1.MatchReview, v1alpha1.MatchLink} {
+						want := w.list(directory, local)
+						got, total := lists.users.part(directory, local, 0, -1)
+						if total != len(want) || !slices.Equal(got, want) {
+							t.Fatalf("the list of %q with %s has %d users, not those %d that count, in order: %s", directory, local, total, len(want), cmp.Diff(names(want), names(got)))
+						}
+						from, count := number(t, 6), number(t, 6)
+						low := min(from, len(want))
+						if part, _ := lists.users.part(directory, local, from, count); !slices.Equal(part, want[low:min(low+count, len(want))]) {
+							t.Fatalf("%d from %d of %q with %s: %v of %v", count, from, directory, local, names(part), names(want))
+						}
 					}
 				}
 			},

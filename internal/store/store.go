@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,6 +31,10 @@ type Config struct {
 	Synced func() bool
 	// Clock tells the time of lastModified and of repair's ages. Nil means the real one.
 	Clock clock.PassiveClock
+	// Matching says what each directory may take over. Nil means that everything waits for review.
+	Matching Matching
+	// Events takes what a person must know of an object. Nil means that nobody is told.
+	Events events.EventRecorder
 	// Log takes what no caller is told, such as a clean-up that failed and is left to repair.
 	Log logr.Logger
 	// Rand is the source of object names. Nil means crypto/rand.
@@ -46,6 +51,9 @@ type Store struct {
 	log    logr.Logger
 	rand   io.Reader
 	queue  *lanes
+	// matching and events may be nil.
+	matching Matching
+	events   events.EventRecorder
 	// lists is nil until Watch.
 	lists *rosters
 }
@@ -69,7 +77,7 @@ func New(c Config) (*Store, error) {
 	}
 	return &Store{
 		client: c.Client, cache: c.Cache, synced: c.Synced, clock: c.Clock, log: c.Log, rand: c.Rand,
-		queue: newLanes(),
+		queue: newLanes(), matching: c.Matching, events: c.Events,
 	}, nil
 }
 

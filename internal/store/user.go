@@ -11,7 +11,7 @@ import (
 	"github.com/scim-operator/scim-operator/internal/store/failpoint"
 )
 
-// User reads one user of the directory, live.
+// User reads one user that the directory sees, live.
 func (s *Store) User(ctx context.Context, directory, id string) (*v1alpha1.ScimUser, error) {
 	user := &v1alpha1.ScimUser{}
 	if err := s.own(ctx, directory, id, user); err != nil {
@@ -20,7 +20,8 @@ func (s *Store) User(ctx context.Context, directory, id string) (*v1alpha1.ScimU
 	return user, nil
 }
 
-// own reads an object of the directory, live; everything else is a 404.
+// own reads an object that the directory sees, live: one of its own, or a local one that counts and that it may take over. Everything
+// else is a 404.
 func (s *Store) own(ctx context.Context, directory, id string, into client.Object) error {
 	notFound := scim.NotFound(kindOf(into).resource, id)
 	if !possibleName(id) {
@@ -33,13 +34,29 @@ func (s *Store) own(ctx context.Context, directory, id string, into client.Objec
 		}
 		return fmt.Errorf("read %s: %w", id, err)
 	}
-	if !alive(into) || !belongs(into, directory) {
+	if alive(into) && belongs(into, directory) {
+		return nil
+	}
+	ok, err := s.seesLocal(ctx, directory, into)
+	if err == nil && !ok {
 		return notFound
 	}
-	return nil
+	return err
 }
 
-// UserByUserName finds the one user of the directory that bears the name, in whatever case, live.
+// seesLocal says whether obj is a local one that counts and that the directory may take over.
+func (s *Store) seesLocal(ctx context.Context, directory string, obj client.Object) (bool, error) {
+	if !alive(obj) || !isLocal(obj) {
+		return false, nil
+	}
+	ok, err := s.inView(ctx, directory, obj)
+	if !ok || err != nil {
+		return false, err
+	}
+	return counts(ctx, s.client, obj)
+}
+
+// UserByUserName finds the one user that the directory sees and that bears the name, in whatever case, live.
 func (s *Store) UserByUserName(ctx context.Context, directory, userName string) (*v1alpha1.ScimUser, error) {
 	found, err := s.byName(ctx, userKind, directory, userName)
 	if err != nil {
@@ -48,13 +65,20 @@ func (s *Store) UserByUserName(ctx context.Context, directory, userName string) 
 	return found.(*v1alpha1.ScimUser), nil
 }
 
-// byName finds the object of the directory that counts under a name, through its claim.
+// byName finds the object in view of the directory that counts under a name, through its claim.
 func (s *Store) byName(ctx context.Context, k kind, directory, value string) (client.Object, error) {
 	e, err := s.evaluate(ctx, k, v1alpha1.ClaimName(k.attribute, value), "")
 	if err != nil {
 		return nil, err
 	}
-	if e.holding != holdingTaken || !belongs(e.owner, directory) {
+	if e.holding != holdingTaken {
+		return nil, scim.NotFound(k.resource, value)
+	}
+	ok, err := s.inView(ctx, directory, e.owner)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
 		return nil, scim.NotFound(k.resource, value)
 	}
 	if condemned(e.owner) {
@@ -63,7 +87,7 @@ func (s *Store) byName(ctx context.Context, k kind, directory, value string) (cl
 	return e.owner, nil
 }
 
-// UsersByExternalID finds the users of the directory that count and have this externalId, live, ordered by id.
+// UsersByExternalID finds the users that the directory sees, that count and have this externalId, live, ordered by id.
 func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimUser, error) {
 	list := &v1alpha1.ScimUserList{}
 	if err := s.client.List(ctx, list, client.MatchingFields{"spec.externalId": externalID}); err != nil {
@@ -84,10 +108,10 @@ func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID str
 	return found, nil
 }
 
-// countsLive says whether obj belongs to the directory and its claim, read live, names it.
+// countsLive says whether the directory sees obj and its claim, read live, names it.
 func (s *Store) countsLive(ctx context.Context, directory string, obj client.Object) (bool, error) {
-	if !belongs(obj, directory) {
-		return false, nil
+	if ok, err := s.inView(ctx, directory, obj); !ok || err != nil {
+		return false, err
 	}
 	ok, err := counts(ctx, s.client, obj)
 	if !ok || err != nil {
@@ -104,21 +128,60 @@ func (s *Store) countsLive(ctx context.Context, directory string, obj client.Obj
 	return alive(now) && ClaimNameOf(now) == ClaimNameOf(obj), nil
 }
 
-// CreateUser creates a user of the directory.
+// CreateUser creates a user of the directory. Where the name is that of a local user which the directory may take over, or of one of
+// its own that came with another externalId and may have this one, that user is overwritten and returned, with the id that it has.
 func (s *Store) CreateUser(ctx context.Context, directory string, spec *v1alpha1.ScimUserSpec) (*v1alpha1.ScimUser, error) {
 	user := newUser(directory, spec)
 	err := s.createBearer(ctx, user, creation{
 		object: failpoint.CreateUserUser, fence: failpoint.CreateUserFence,
 		claim: failpoint.CreateUserClaim, condemn: failpoint.CreateUserCondemn, undo: failpoint.CreateUserUndo,
 	})
+	if isTaken(err) {
+		user, err = s.createOver(ctx, directory, spec, err)
+	}
 	if err != nil {
 		return nil, toSCIM(err)
 	}
 	return user, nil
 }
 
+// createOver is a create of a name that is taken; refusal is the answer where nothing else can be said. Everything is decided again
+// on the user as it is read for the write.
+func (s *Store) createOver(ctx context.Context, directory string, spec *v1alpha1.ScimUserSpec, refusal error) (*v1alpha1.ScimUser, error) {
+	bearer, err := s.met(ctx, userKind, spec.UserName)
+	if err != nil {
+		return nil, err
+	}
+	user, ok := bearer.(*v1alpha1.ScimUser)
+	switch {
+	case !ok:
+		return nil, refusal
+	case isLocal(user):
+		if ok, err := s.inView(ctx, directory, user); err != nil || !ok {
+			return nil, orRefuse(err, func() error { return s.refuseLocal(ctx, directory, user) })
+		}
+	case !belongs(user, directory) || !recycles(user, spec.ExternalID):
+		return nil, refusal
+	}
+	return s.UpdateUser(ctx, directory, user.Name, func(present *v1alpha1.ScimUser) error {
+		if ClaimNameOf(present) != ClaimNameOf(user) || !isLocal(present) && !recycles(present, spec.ExternalID) {
+			return refusal
+		}
+		present.Spec = newUser(directory, spec).Spec
+		return nil
+	})
+}
+
+// orRefuse is err, or what refuse says when there is none. A race is for the client to run again.
+func orRefuse(err error, refuse func() error) error {
+	if err == nil {
+		err = raceAsBusy(refuse())
+	}
+	return err
+}
+
 // UpdateUser reads the user live, calls change with a copy, and writes what change made of its spec, unless that is equal to
-// what was read. A new userName is claimed first.
+// what was read. A new userName is claimed first. A local user becomes the directory's in the same write.
 func (s *Store) UpdateUser(ctx context.Context, directory, id string, change func(*v1alpha1.ScimUser) error) (*v1alpha1.ScimUser, error) {
 	var last error
 	for attempt := range maxAttempts {
@@ -133,7 +196,7 @@ func (s *Store) UpdateUser(ctx context.Context, directory, id string, change fun
 		if err := change(next); err != nil {
 			return nil, err
 		}
-		written, err := s.writeUser(ctx, user, next)
+		written, err := s.writeUser(ctx, directory, user, next)
 		if err == nil {
 			return written, nil
 		}
@@ -146,11 +209,14 @@ func (s *Store) UpdateUser(ctx context.Context, directory, id string, change fun
 }
 
 // writeUser writes next over user, which was read live, or nothing if the two are equal.
-func (s *Store) writeUser(ctx context.Context, user, next *v1alpha1.ScimUser) (*v1alpha1.ScimUser, error) {
+func (s *Store) writeUser(ctx context.Context, directory string, user, next *v1alpha1.ScimUser) (*v1alpha1.ScimUser, error) {
 	spec := next.Spec
-	spec.Directory = user.Spec.Directory
+	spec.Directory = directory
 	if sameUserSpec(&user.Spec, &spec) {
 		return user, nil
+	}
+	if err := s.checkNewcomer(ctx, directory, user, spec.ExternalID); err != nil {
+		return nil, err
 	}
 	next = user.DeepCopy()
 	next.Spec = spec
@@ -160,8 +226,13 @@ func (s *Store) writeUser(ctx context.Context, user, next *v1alpha1.ScimUser) (*
 		return nil, err
 	}
 	s.stamp(next)
+	keepFormerID(user, next)
+	taken := s.takeOver(user, next, directory)
 	if err := s.update(ctx, failpoint.UpdateUserUser, next); err != nil {
 		return nil, fmt.Errorf("update user %s: %w", user.Name, err)
+	}
+	if taken {
+		s.announce(next, directory)
 	}
 	return next, nil
 }

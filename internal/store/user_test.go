@@ -50,7 +50,8 @@ func TestUserLife(t *testing.T) {
 		listed, err := r.Users(ctx, dir)
 		return len(listed) == 1 && listed[0].Name == made.Name, err
 	})
-	same(t, map[string]string{made.Name: "Ada.Lovelace@Example.com"}, r.UserNames(ctx, []string{made.Name, "nobody", "../x"}), "only known ids have names")
+	same(t, map[string]string{made.Name: "Ada.Lovelace@Example.com"}, r.UserNames(ctx, dir, []string{made.Name, "nobody", "../x"}), "only known ids have names")
+	same(t, map[string]string{}, r.UserNames(ctx, "other", []string{made.Name}), "who guesses an id learns no name")
 
 	must(t, r.DeleteUser(ctx, dir, made.Name, nil))
 	same(t, map[string]int{"delete ScimUser": 1, "delete ScimClaim": 1}, r.writes.take(), "a delete drops the claim too")
