@@ -75,7 +75,7 @@ func TestGroupPushByPUT(t *testing.T) {
 	if want := s.address + s.base() + "/Groups/" + id; created.header.Get("Location") != want {
 		t.Errorf("Location is %q, want %q", created.header.Get("Location"), want)
 	}
-	contains(t, refused(t, s.call(409, "POST", "/Groups", body("APP USERS / EU")), 409, "uniqueness"), "link")
+	contains(t, refused(t, s.call(409, "POST", "/Groups", body("APP USERS / EU")), 409, "uniqueness"), "Link Group")
 	if list := listOf(t, s.call(200, "GET", findGroup("app users / eu"), "")); *list.TotalResults != 1 || !strings.Contains(string(list.Resources[0]), first) {
 		t.Errorf("the group is not found at once with its members: %s", list.Resources)
 	}

@@ -72,7 +72,9 @@ func TestUserLifecycle(t *testing.T) {
 		t.Errorf("ETag is %q and meta.version %v, want them equal", created.header.Get("ETag"), meta["version"])
 	}
 	detail := refused(t, s.call(409, "POST", "/Users", joiner(strings.ToUpper(name), "x")), 409, "uniqueness")
-	contains(t, detail, "link")
+	contains(t, detail, "adopt", "00u-LIFECYCLE")
+	detail = refused(t, s.call(409, "POST", "/Users", `{"userName":"`+strings.ToUpper(name)+`"}`), 409, "uniqueness")
+	contains(t, detail, "import", "match")
 	if list := listOf(t, s.call(200, "GET", find(strings.ToUpper(name)), "")); *list.TotalResults != 1 {
 		t.Errorf("a name is found in any case, at once: %d results", *list.TotalResults)
 	}
