@@ -11,7 +11,7 @@ ARGS ?= ./...
 IMAGE ?= scim-operator:latest
 
 # What `make generate` writes.
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases charts/scim-operator/files/crds
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases charts/scim-operator/files
 
 ##@ General
 
@@ -48,7 +48,7 @@ image: ## Build the container image IMAGE.
 	docker build --tag $(IMAGE) .
 
 .PHONY: generate
-generate: ## Write what follows from the types: deepcopy functions, CRDs, the copies of these in the chart, apply configurations.
+generate: ## Write what follows from the types: deepcopy functions, CRDs, the chart's copies of these and of the admission policies, apply configurations.
 	hack/generate.sh
 
 ##@ Check

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -53,9 +52,6 @@ func (s *supervisor) install(ctx context.Context) (string, error) {
 func (s *supervisor) apply(ctx context.Context) error {
 	kubectl := filepath.Join(s.options.assets, "kubectl")
 	for _, name := range []string{"crd", "rbac", "admission"} {
-		if _, err := os.Stat(filepath.Join(s.place.config(name), "kustomization.yaml")); os.IsNotExist(err) {
-			continue
-		}
 		if err := runTool(ctx, s.place.root, kubectl, "--kubeconfig="+s.place.kubeconfig(), "apply", "--server-side",
 			"--kustomize="+s.place.config(name)); err != nil {
 			return err

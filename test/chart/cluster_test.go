@@ -110,7 +110,8 @@ func TestLife(t *testing.T) {
 			t.Errorf("uninstalling deletes %s; these stay: %v", name, left)
 		}
 	}
-	for _, kind := range []string{"deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets", "clusterroles,clusterrolebindings"} {
+	for _, kind := range []string{"deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets", "clusterroles,clusterrolebindings",
+		"validatingadmissionpolicies,validatingadmissionpolicybindings"} {
 		selector := "--selector=app.kubernetes.io/name=scim-operator"
 		if left := mustKubectl(t, "", "get", kind, "--namespace", installed, selector, "-o", "name").stdout; left != "" {
 			t.Errorf("uninstalling left: %s", left)

@@ -78,6 +78,31 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
+// TestAdmissionPolicies: the chart's policies are those of config/admission, the value decides on them alone, and they name the
+// accounts in the release's namespace. TestEqualsKustomization compares what is in them.
+func TestAdmissionPolicies(t *testing.T) {
+	with, without := render(t, nil), render(t, values{"admissionPolicies": values{"enabled": false}})
+	policies := objects{}
+	maps.Copy(policies, with)
+	maps.DeleteFunc(policies, func(_ string, object *unstructured.Unstructured) bool {
+		return !strings.HasPrefix(object.GetKind(), "ValidatingAdmissionPolicy")
+	})
+	if len(policies) < 2 {
+		t.Fatalf("the chart has %d policies and bindings", len(policies))
+	}
+	maps.DeleteFunc(with, func(key string, _ *unstructured.Unstructured) bool { return policies[key] != nil })
+	if diff := cmp.Diff(with, without); diff != "" {
+		t.Errorf("without policies something else differs (-with +without):\n%s", diff)
+	}
+	elsewhere := mustHelm(t, "template", release, chartDir, "--namespace", "elsewhere").stdout
+	if strings.Contains(elsewhere, namespace) {
+		t.Errorf("installed elsewhere, the chart still names %s", namespace)
+	}
+	if want := "system:serviceaccount:elsewhere:scim-operator-server"; !strings.Contains(elsewhere, want) {
+		t.Errorf("installed elsewhere, no policy knows %s", want)
+	}
+}
+
 // kustomization is what kubectl makes of config/default.
 func kustomization(t *testing.T) objects {
 	t.Helper()

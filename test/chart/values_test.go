@@ -181,6 +181,7 @@ func TestRefusedValues(t *testing.T) {
 		"tag":           {"a tag has no colon", values{"image": values{"tag": "a:b"}}, "/image/tag"},
 		"repository":    {"there is no image without a name", values{"image": values{"repository": ""}}, "/image/repository"},
 		"keep":          {"text is no truth", values{"crds": values{"keep": "no"}}, "/crds/keep"},
+		"policies":      {"a misspelt value has no effect", values{"admissionPolicies": values{"enable": false}}, "enable"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
