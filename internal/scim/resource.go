@@ -10,9 +10,12 @@ import (
 
 // The schemas and messages that this implementation speaks (RFC 7643 section 10.3, RFC 7644 section 8.2).
 const (
-	UserSchema           = "urn:ietf:params:scim:schemas:core:2.0:User"
-	GroupSchema          = "urn:ietf:params:scim:schemas:core:2.0:Group"
-	EnterpriseUserSchema = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	UserSchema  = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupSchema = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	// OktaRoleSchema and OktaEntitlementSchema are those of what Okta Identity Governance gives to users without groups.
+	OktaRoleSchema        = "urn:okta:scim:schemas:core:1.0:Role"
+	OktaEntitlementSchema = "urn:okta:scim:schemas:core:1.0:Entitlement"
+	EnterpriseUserSchema  = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 	ListResponseSchema  = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchOpSchema       = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

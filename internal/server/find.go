@@ -94,6 +94,9 @@ func (h *Handler) onPage(ctx context.Context, c *call, l *listing) (page []entry
 // readyPage is a page of everything there is of one type, which the store has at hand in its order.
 func (h *Handler) readyPage(ctx context.Context, c *call, l *listing) (page []entry, total int, err error) {
 	p := &l.parts[0]
+	if !c.has(p.t) {
+		return nil, 0, nil
+	}
 	if p.t == schema.User() {
 		users, total, err := h.cfg.Store.UsersPage(ctx, c.directory.Name, l.start-1, l.count)
 		return entriesOf(p, users, setUser), total, err
@@ -160,6 +163,9 @@ func (h *Handler) find(ctx context.Context, c *call, l *listing) ([]entry, error
 // identity providers look somebody up before a write are read live, also when the filter has more to say; everything else comes from
 // the cache.
 func (h *Handler) candidates(ctx context.Context, c *call, p *part) (found []entry, exact bool, err error) {
+	if !c.has(p.t) {
+		return nil, true, nil
+	}
 	attribute, value, exact := p.lookup()
 	if p.t == schema.User() {
 		users, err := h.candidateUsers(ctx, c, attribute, value)

@@ -44,6 +44,9 @@ func (h *Handler) createGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.groups.check(spec.DisplayName); err != nil {
+		return nil, err
+	}
 	role, err := h.cfg.Store.CreateRole(ctx, c.directory.Name, &spec, operations)
 	if err != nil {
 		return nil, err
@@ -95,6 +98,9 @@ func (h *Handler) patchGroup(ctx context.Context, c *call) (*answer, error) {
 	}
 	role, err := h.cfg.Store.UpdateRole(ctx, c.directory.Name, c.id, func(role *v1alpha1.ScimRole) error {
 		if len(operations) == 0 {
+			if err := c.groups.checkChange(role, role.Spec.DisplayName); err != nil {
+				return err
+			}
 			return c.checkIfMatch(&role.ObjectMeta)
 		}
 		next, err := patch.Apply(schema.Group(), translate.GroupResource(role, nil, c.base), operations, c.dialect())
@@ -141,6 +147,9 @@ func (c *call) changeGroup(role *v1alpha1.ScimRole, next scim.Resource) error {
 	}
 	spec, err := translate.MergeGroup(role, next)
 	if err != nil {
+		return err
+	}
+	if err := c.groups.checkChange(role, spec.DisplayName); err != nil {
 		return err
 	}
 	role.Spec = spec

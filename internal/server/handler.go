@@ -22,7 +22,9 @@ import (
 type Handler struct {
 	cfg       Config
 	endpoints map[string][]route
-	failures  *failureLimits
+	// acceptances says which groups each directory accepts.
+	acceptances acceptances
+	failures    *failureLimits
 	// strangers counts requests without a credential, where they are let in.
 	strangers *failureLimits
 	// turns has room for the large bodies that are being worked on.
@@ -69,6 +71,8 @@ type call struct {
 	tokenKey [sha256.Size]byte
 	route    string
 	id       string
+	// groups says which groups are accepted; it is set for changes of groups.
+	groups *acceptance
 	// base is the absolute URL of the directory's SCIM root, without a slash at the end.
 	base  string
 	query url.Values
@@ -135,7 +139,7 @@ func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
 	if err := h.admit(ctx, c, name, known && chosen.discovers()); err != nil {
 		return nil, err
 	}
-	if len(methods) == 0 {
+	if len(methods) == 0 || !c.serves(methods[0].path) {
 		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is no such SCIM endpoint here. The base URL is " + c.base +
 			", and below it are /Users, /Groups, /ServiceProviderConfig, /Schemas and /ResourceTypes."}
 	}

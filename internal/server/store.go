@@ -60,6 +60,11 @@ type Store interface {
 	UpdateRole(ctx context.Context, directory, id string, change func(*v1alpha1.ScimRole) error, members []scim.MemberOp) (*v1alpha1.ScimRole, error)
 	// DeleteRole deletes a role after check (which may be nil) has agreed to the role as read live.
 	DeleteRole(ctx context.Context, directory, id string, check func(*v1alpha1.ScimRole) error) error
+	// AssignableRolesPage lists, as RolesPage does, the roles that the directory may give to its users: its own and the local ones,
+	// whether or not it may take those over.
+	AssignableRolesPage(ctx context.Context, directory string, from, count int) (page []*v1alpha1.ScimRole, total int, err error)
+	// AssignableRole reads one of them, live.
+	AssignableRole(ctx context.Context, directory, id string) (*v1alpha1.ScimRole, error)
 	// UserNames gives the userNames of those ids that the directory sees, from the cache, for display only.
 	UserNames(ctx context.Context, directory string, ids []string) map[string]string
 }

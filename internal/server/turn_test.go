@@ -15,7 +15,7 @@ import (
 // is small never waits.
 func TestLargeBodiesTakeTurns(t *testing.T) {
 	s := newSCIM(t, func(cfg *server.Config) { cfg.RequestTimeout = 3 * time.Second })
-	large := `{"displayName":"large","members":[` + strings.Repeat(" ", 2<<20)
+	large := `{"displayName":"takes turns","members":[` + strings.Repeat(" ", 2<<20)
 	var holding sync.WaitGroup
 	var release []func()
 	for range 2 {

@@ -140,7 +140,7 @@ func (h *Handler) writtenUser(ctx context.Context, status int, c *call, user *v1
 }
 
 func (h *Handler) groupsOf(ctx context.Context, c *call, user *v1alpha1.ScimUser, projection schema.Projection) ([]translate.GroupRef, error) {
-	if !projection.Has("groups") {
+	if !projection.Has("groups") || c.usersOnly() {
 		return nil, nil
 	}
 	roles, err := h.cfg.Store.RolesOf(ctx, c.directory.Name, user.Name)

@@ -155,3 +155,16 @@ func groupAttributes() []*Attribute {
 		)),
 	}
 }
+
+// roleAttributes are those of Okta's schema for roles, all read-only: roles are made in the cluster.
+func roleAttributes() []*Attribute {
+	return []*Attribute{
+		text("displayName", "Name of the role.", required, readOnly),
+		text("description", "What the role is for.", readOnly),
+	}
+}
+
+// entitlementAttributes are those of Okta's schema for entitlements.
+func entitlementAttributes() []*Attribute {
+	return append(roleAttributes(), text("type", "Name of the resource type.", readOnly))
+}

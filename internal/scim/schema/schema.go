@@ -145,6 +145,13 @@ func Schemas() []*Schema { return []*Schema{userSchema, enterpriseSchema, groupS
 // ResourceTypes returns all resource types, in the order in which /ResourceTypes lists them.
 func ResourceTypes() []*ResourceType { return []*ResourceType{userType, groupType} }
 
+// Role returns the resource type in which Okta Identity Governance looks for what it may give to users in their attribute roles. It
+// is served where a directory says so, and not among ResourceTypes.
+func Role() *ResourceType { return roleType }
+
+// Entitlement is to the attribute entitlements what Role is to roles.
+func Entitlement() *ResourceType { return entitlementType }
+
 // User returns the User resource type.
 func User() *ResourceType { return userType }
 
@@ -160,6 +167,19 @@ var (
 	groupType = &ResourceType{
 		Name: "Group", Endpoint: "/Groups", Description: "A group of users.",
 		Core: groupSchema, Common: commonAttributes,
+	}
+	roleType = &ResourceType{
+		Name: "Role", Endpoint: "/Roles", Description: "A role that can be given to users.", Core: roleSchema, Common: commonAttributes,
+	}
+	entitlementType = &ResourceType{
+		Name: "Entitlement", Endpoint: "/Entitlements", Description: "An entitlement that can be given to users.",
+		Core: entitlementSchema, Common: commonAttributes,
+	}
+	roleSchema = &Schema{
+		ID: scim.OktaRoleSchema, Name: "Role", Description: "Role.", Attributes: roleAttributes(),
+	}
+	entitlementSchema = &Schema{
+		ID: scim.OktaEntitlementSchema, Name: "Entitlement", Description: "Entitlement.", Attributes: entitlementAttributes(),
 	}
 	userSchema = &Schema{
 		ID: scim.UserSchema, Name: "User", Description: "User account.", Attributes: userAttributes(),
