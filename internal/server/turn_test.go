@@ -29,7 +29,8 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 				response.Body.Close()
 			}
 		})
-		_, err = io.WriteString(rest, large)
+		// So much does not fit into the buffers between client and server, so that the server has read enough to hold a turn.
+		_, err = io.WriteString(rest, large+strings.Repeat(" ", 12<<20))
 		must(t, err)
 		release = append(release, func() { _ = rest.Close() })
 	}
