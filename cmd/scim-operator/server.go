@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -32,14 +34,18 @@ type serverFlags struct {
 	userBodyLimit  int64
 	groupBodyLimit int64
 	requestTimeout time.Duration
+	auditLog       string
+	// stdout is where the audit log goes if no flag says otherwise.
+	stdout io.Writer
 }
 
 func newServerCommand(shared *sharedFlags) *cobra.Command {
 	f := &serverFlags{}
 	cmd := &cobra.Command{
-		Use:   "server",
-		Short: "Serves SCIM 2.0 to identity providers and writes what they push as Kubernetes objects",
-		Args:  cobra.NoArgs,
+		Use:    "server",
+		Short:  "Serves SCIM 2.0 to identity providers and writes what they push as Kubernetes objects",
+		Args:   cobra.NoArgs,
+		PreRun: func(cmd *cobra.Command, _ []string) { f.stdout = cmd.OutOrStdout() },
 		RunE: process(shared, func(ctx context.Context, cfg *rest.Config, log logr.Logger) error {
 			return runServer(ctx, cfg, f, log)
 		}),
@@ -58,18 +64,50 @@ func (f *serverFlags) bind(cmd *cobra.Command) {
 	flags.Int64Var(&f.userBodyLimit, "user-body-limit", server.DefaultUserBodyLimit, "size of the largest body for /Users, in bytes")
 	flags.Int64Var(&f.groupBodyLimit, "group-body-limit", server.DefaultGroupBodyLimit, "size of the largest body for /Groups, in bytes")
 	flags.DurationVar(&f.requestTimeout, "request-timeout", server.DefaultRequestTimeout, "time after which a request is answered 429; Okta hangs up at 60s")
+	flags.StringVar(&f.auditLog, "audit-log", auditStdout, "where one line of JSON for each SCIM request goes: stdout or - for the standard output, "+
+		"off for nowhere, else a file, which is appended to and made anew when it was moved away")
+}
+
+// What the flag --audit-log takes besides the path of a file.
+const (
+	auditStdout = "stdout"
+	auditDash   = "-"
+	auditOff    = "off"
+)
+
+// openAudit opens the audit log; it is nil when there is none. The function closes it.
+func (f *serverFlags) openAudit(log logr.Logger) (*server.AuditLog, func() error, error) {
+	nothing := func() error { return nil }
+	switch f.auditLog {
+	case auditOff:
+		return nil, nothing, nil
+	case auditStdout, auditDash:
+		return server.NewAuditLog(f.stdout, nil, log), nothing, nil
+	case "":
+		return nil, nil, errors.New("flag --audit-log: say stdout, off or the path of a file")
+	}
+	file, err := server.OpenAuditFile(f.auditLog, nil)
+	if err != nil {
+		return nil, nil, fmt.Errorf("flag --audit-log: %w", err)
+	}
+	return server.NewAuditLog(file, nil, log), file.Close, nil
 }
 
 // runServer serves until the context ends.
-func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.Logger) error {
+func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.Logger) (err error) {
 	if err := f.validate(); err != nil {
 		return err
 	}
+	audit, closeAudit, err := f.openAudit(log.WithName("audit"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAudit()) }()
 	mgr, err := newManager(cfg, &f.processFlags, log, func(o *ctrl.Options) { o.Client.FieldOwner = fieldOwner })
 	if err != nil {
 		return err
 	}
-	handler, activity, err := newHandler(ctx, mgr, f, log)
+	handler, activity, err := newHandler(ctx, mgr, f, audit, log)
 	if err != nil {
 		return err
 	}
@@ -90,7 +128,7 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	return mgr.Start(ctx)
 }
 
-func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, log logr.Logger) (*server.Handler, *server.Activity, error) {
+func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit *server.AuditLog, log logr.Logger) (*server.Handler, *server.Activity, error) {
 	live, err := client.New(mgr.GetConfig(), client.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(), FieldOwner: fieldOwner,
 	})
@@ -119,7 +157,8 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, log lo
 		Directories:    server.CachedDirectories{Reader: mgr.GetCache()},
 		Tokens:         server.NewTokens(server.LiveSecrets{Reader: live, Namespace: f.namespace}, nil),
 		Activity:       activity,
-		Log:            log.WithName("audit"),
+		Log:            log.WithName("scim"),
+		Audit:          audit,
 		ExternalURL:    f.externalURL,
 		UserBodyLimit:  f.userBodyLimit,
 		GroupBodyLimit: f.groupBodyLimit,

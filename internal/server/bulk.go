@@ -49,7 +49,8 @@ func (h *Handler) bulkTask(ctx context.Context, c *call, task bulk.Task) bulk.Ou
 		defer cancel()
 	}
 	part := c.part(task)
-	part.started = h.cfg.Clock.Now()
+	part.started, part.changes = h.cfg.Clock.Now(), changes{}
+	ctx = withChanges(ctx, &part.changes)
 	var a *answer
 	err := part.guard(func() (err error) {
 		a, err = h.operate(ctx, part, task)

@@ -52,8 +52,10 @@ type Config struct {
 	Tokens *Tokens
 	// Activity is told of every request with a valid credential; it may be nil.
 	Activity *Activity
-	// Log gets one line a request.
+	// Log gets what goes wrong on this side; without Audit also one line a request.
 	Log logr.Logger
+	// Audit gets one line a request; it may be nil.
+	Audit *AuditLog
 	// Clock measures durations; nil means the real one.
 	Clock clock.PassiveClock
 

@@ -44,6 +44,9 @@ func New(cfg Config) (*Handler, error) {
 	for _, r := range routes() {
 		h.endpoints[r.path] = append(h.endpoints[r.path], r)
 	}
+	if cfg.Audit != nil {
+		h.cfg.Store = recordingStore{cfg.Store}
+	}
 	return h, nil
 }
 
@@ -81,6 +84,10 @@ type call struct {
 	operation int
 	data      scim.Resource
 
+	// source is the address that the request came from, and changes what it changed, for the audit log.
+	source  string
+	changes changes
+
 	cause error
 	stack string
 }
@@ -89,7 +96,8 @@ type call struct {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.cfg.RequestTimeout)
 	defer cancel()
-	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now(), ctx: ctx, turns: h.turns}
+	c := &call{request: r, writer: w, requestID: newRequestID(), started: h.cfg.Clock.Now(), ctx: ctx, turns: h.turns, source: r.RemoteAddr}
+	ctx = withChanges(ctx, &c.changes)
 	defer c.endTurn()
 	var a *answer
 	err := c.guard(func() (err error) {

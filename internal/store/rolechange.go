@@ -174,6 +174,9 @@ func (s *Store) members(ctx context.Context, role, next *v1alpha1.ScimRole, ops 
 			Detail: fmt.Sprintf("A group can have at most %d members. Push smaller groups.", maxSlices*v1alpha1.MaxMembers),
 		}
 	}
+	if traced := scim.TracedMembers(ctx); traced != nil {
+		*traced = present.delta(wanted)
+	}
 	next.Spec.Members, next.Spec.Slices = nil, nil
 	if wanted.inline {
 		next.Spec.Members = wanted.members()
