@@ -153,16 +153,17 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 	}
 	activity := server.NewActivity(server.StatusLastRequests{Client: live}, nil, log.WithName("activity"))
 	handler, err := server.New(server.Config{
-		Store:          identities,
-		Directories:    server.CachedDirectories{Reader: mgr.GetCache()},
-		Tokens:         server.NewTokens(server.LiveSecrets{Reader: live, Namespace: f.namespace}, nil),
-		Activity:       activity,
-		Log:            log.WithName("scim"),
-		Audit:          audit,
-		ExternalURL:    f.externalURL,
-		UserBodyLimit:  f.userBodyLimit,
-		GroupBodyLimit: f.groupBodyLimit,
-		RequestTimeout: f.requestTimeout,
+		Store:           identities,
+		Directories:     server.CachedDirectories{Reader: mgr.GetCache()},
+		LiveDirectories: server.LiveDirectories{Reader: live},
+		Tokens:          server.NewTokens(server.LiveSecrets{Reader: live, Namespace: f.namespace}, nil),
+		Activity:        activity,
+		Log:             log.WithName("scim"),
+		Audit:           audit,
+		ExternalURL:     f.externalURL,
+		UserBodyLimit:   f.userBodyLimit,
+		GroupBodyLimit:  f.groupBodyLimit,
+		RequestTimeout:  f.requestTimeout,
 	})
 	return handler, activity, err
 }

@@ -27,7 +27,7 @@ func (h *Handler) authenticate(ctx context.Context, c *call, directory *v1alpha1
 		if wait := h.failures.charge(c.request.RemoteAddr, h.cfg.Clock.Now()); wait > 0 {
 			return tooManyFailures(wait)
 		}
-		found, err = h.cfg.Tokens.MatchLive(ctx, directory.Spec.Credentials, shown)
+		found, err = h.cfg.Tokens.MatchLive(ctx, h.newest.of(ctx, directory).Spec.Credentials, shown)
 	}
 	switch {
 	case err != nil:

@@ -48,6 +48,9 @@ type Config struct {
 	Store Store
 	// Directories finds the directory of a path.
 	Directories Directories
+	// LiveDirectories reads a directory itself, a few times a second at most, when a credential matches nothing that is known: it may be
+	// newer than what Directories knows. Nil means that such a credential is refused until Directories knows it.
+	LiveDirectories Directories
 	// Tokens checks bearer tokens.
 	Tokens *Tokens
 	// Activity is told of every request with a valid credential; it may be nil.

@@ -25,6 +25,7 @@ type Handler struct {
 	// acceptances says which groups each directory accepts.
 	acceptances acceptances
 	failures    *failureLimits
+	newest      *newestDirectories
 	// strangers counts requests without a credential, where they are let in.
 	strangers *failureLimits
 	// turns has room for the large bodies that are being worked on.
@@ -40,6 +41,7 @@ func New(cfg Config) (*Handler, error) {
 	h := &Handler{
 		cfg: cfg, endpoints: map[string][]route{}, turns: make(chan struct{}, largeTurns),
 		failures: newFailureLimits(cfg.FailuresPerSource, cfg.Failures), strangers: newFailureLimits(cfg.FailuresPerSource, cfg.Failures),
+		newest: newNewestDirectories(cfg.LiveDirectories, cfg.Clock),
 	}
 	for _, r := range routes() {
 		h.endpoints[r.path] = append(h.endpoints[r.path], r)

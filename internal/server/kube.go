@@ -32,6 +32,17 @@ func (d CachedDirectories) Directory(ctx context.Context, name string) (*v1alpha
 	return &directory, nil
 }
 
+// LiveDirectories reads directories themselves.
+type LiveDirectories struct {
+	// Reader must not be a cache.
+	Reader client.Reader
+}
+
+// Directory implements Directories.
+func (d LiveDirectories) Directory(ctx context.Context, name string) (*v1alpha1.ScimDirectory, error) {
+	return CachedDirectories(d).Directory(ctx, name)
+}
+
 // LiveSecrets reads Secrets of one namespace by name, and needs no other right than that.
 type LiveSecrets struct {
 	// Reader must not be a cache: a cache would list and watch every Secret.
