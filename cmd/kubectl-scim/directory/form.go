@@ -76,5 +76,5 @@ func tokenHint(directory *v1alpha1.ScimDirectory) string {
 	if len(directory.Spec.Credentials) == 0 {
 		return "TOKEN (there is none yet: `kubectl scim token create " + directory.Name + "` makes one)"
 	}
-	return "TOKEN (shown once by `kubectl scim token create " + directory.Name + "`)"
+	return "TOKEN (without Bearer where the form shows that word; `kubectl scim token create " + directory.Name + "` shows a token once)"
 }

@@ -126,12 +126,14 @@ func (v *view) write(out io.Writer, now time.Time) {
 	_ = lines.Flush()
 
 	fmt.Fprintf(out, "\nEnter in %s:\n", v.Form.Where)
+	lines = printers.GetNewTabWriter(out)
 	for _, f := range v.Form.Fields {
 		fmt.Fprintf(lines, "  %s:\t%s\n", f.Name, f.Value)
 	}
 	_ = lines.Flush()
 
 	fmt.Fprintln(out, "\nConditions:")
+	lines = printers.GetNewTabWriter(out)
 	for i := range v.Conditions {
 		c := &v.Conditions[i]
 		fmt.Fprintf(lines, "  %s\t%s\t%s\t%s\t%s\n", c.Type, c.Status, c.Reason, cli.Ago(&c.LastTransitionTime, now), c.Message)

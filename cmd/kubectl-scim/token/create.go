@@ -3,6 +3,7 @@ package token
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -106,7 +107,7 @@ func create(ctx context.Context, env *cli.Env, name string, template v1alpha1.Cr
 	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	err = cli.Change(ctx, kube, directory, func() ([]cli.Operation, error) {
 		added, err := named(directory.Spec.Credentials, template, env.Clock.Now())
-		if err != nil {
+		if err := errors.Join(err, room(len(directory.Spec.Credentials))); err != nil {
 			return nil, err
 		}
 		template.Name = added.Name
@@ -167,6 +168,14 @@ func named(existing []v1alpha1.Credential, c v1alpha1.Credential, now time.Time)
 		c.Name = fmt.Sprintf("%s-%d", base, i)
 	}
 	return c, nil
+}
+
+// room says whether a directory that keeps so many credentials takes another one.
+func room(kept int) error {
+	if kept < maxCredentials {
+		return nil
+	}
+	return fmt.Errorf("there are %d credentials already, which is as many as a directory takes: remove one with `kubectl scim token revoke`", kept)
 }
 
 // addition adds a credential after those that are there.

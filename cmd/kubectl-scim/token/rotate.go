@@ -148,6 +148,9 @@ func (r rotation) plan(existing []v1alpha1.Credential, now time.Time) (rotated, 
 			done.operations = append(done.operations, cli.Operation{Op: "add", Path: path + "/expiresAt", Value: done.end})
 		}
 	}
+	if err := room(len(existing) - len(done.removed)); err != nil {
+		return done, err
+	}
 	done.added = added
 	done.operations = append(done.operations, cli.Operation{Op: "add", Path: "/spec/credentials/-", Value: added})
 	return done, nil

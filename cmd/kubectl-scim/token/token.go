@@ -17,6 +17,8 @@ const (
 	tokenBytes = 32
 	// tokenPrefix lets people and scanners recognise a token where it should not be.
 	tokenPrefix = "scim_"
+	// maxCredentials is how many a directory takes.
+	maxCredentials = 8
 )
 
 // NewCommand is `kubectl scim token`.
