@@ -49,16 +49,19 @@ func (s *Store) evaluate(ctx context.Context, k kind, claimName, self string) (e
 		return evaluation{holding: holdingOwn, claim: claim}, nil
 	}
 	owner := k.object()
-	if err := s.get(ctx, claim.Spec.Owner, owner); err != nil {
-		if isGone(err) {
-			return evaluation{holding: holdingDead, claim: claim}, nil
-		}
-		return evaluation{}, fmt.Errorf("read owner %s of claim %s: %w", claim.Spec.Owner, claimName, err)
-	}
+	return evaluationOf(claim, owner, s.get(ctx, claim.Spec.Owner, owner))
+}
+
+// evaluationOf is what a claim and the reading of its owner say. err is what that reading returned.
+func evaluationOf(claim *v1alpha1.ScimClaim, owner client.Object, err error) (evaluation, error) {
 	switch {
+	case isGone(err):
+		return evaluation{holding: holdingDead, claim: claim}, nil
+	case err != nil:
+		return evaluation{}, fmt.Errorf("read owner %s of claim %s: %w", claim.Spec.Owner, claim.Name, err)
 	case !alive(owner):
 		return evaluation{holding: holdingDead, claim: claim, owner: owner}, nil
-	case ClaimNameOf(owner) != claimName:
+	case ClaimNameOf(owner) != claim.Name:
 		return evaluation{holding: holdingStray, claim: claim, owner: owner}, nil
 	default:
 		return evaluation{holding: holdingTaken, claim: claim, owner: owner}, nil

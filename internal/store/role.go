@@ -38,6 +38,7 @@ func (s *Store) RoleByDisplayName(ctx context.Context, directory, displayName st
 
 // RolesByExternalID finds the roles that the directory sees, that count and have this externalId, live, ordered by id.
 func (s *Store) RolesByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimRole, error) {
+	told := s.told(roleKind)
 	list := &v1alpha1.ScimRoleList{}
 	if err := s.client.List(ctx, list, client.MatchingFields{"spec.externalId": externalID}); err != nil {
 		return nil, toSCIM(fmt.Errorf("list roles by externalId: %w", err))
@@ -45,7 +46,7 @@ func (s *Store) RolesByExternalID(ctx context.Context, directory, externalID str
 	var found []*v1alpha1.ScimRole
 	for i := range list.Items {
 		role := &list.Items[i]
-		ok, err := s.countsLive(ctx, directory, role)
+		ok, err := s.countsLive(ctx, directory, role, told)
 		if err != nil {
 			return nil, toSCIM(err)
 		}

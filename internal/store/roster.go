@@ -14,8 +14,10 @@ import (
 type roster[T client.Object] struct {
 	mu      sync.RWMutex
 	bearers map[string]bearer[T]
-	// owners maps every claim to the object that it names.
-	owners map[string]string
+	// claims are the claims that exist.
+	claims map[string]claimSeen
+	// news counts what the roster was told of claims.
+	news uint64
 	// listed has the bearers that count, by the shelves that they are on.
 	listed map[shelf]*ordered[T]
 }
@@ -45,8 +47,18 @@ type bearer[T client.Object] struct {
 	counts bool
 }
 
+// claimSeen is what the roster was last told of a claim.
+type claimSeen struct {
+	// owner is the object that the claim names; it is empty when no claim is known.
+	owner string
+	// version is the claim's resourceVersion.
+	version string
+	// at is the roster's count of news when it was told.
+	at uint64
+}
+
 func newRoster[T client.Object]() *roster[T] {
-	return &roster[T]{bearers: map[string]bearer[T]{}, owners: map[string]string{}, listed: map[shelf]*ordered[T]{}}
+	return &roster[T]{bearers: map[string]bearer[T]{}, claims: map[string]claimSeen{}, listed: map[shelf]*ordered[T]{}}
 }
 
 // put takes an object as it is now.
@@ -72,18 +84,19 @@ func (r *roster[T]) drop(name string) {
 	delete(r.bearers, name)
 }
 
-// claimed takes a claim as it is now; owner is empty when the claim is gone.
-func (r *roster[T]) claimed(claim, owner string) {
+// claimed takes a claim as it is now: the object that it names, and its resourceVersion. owner is empty when the claim is gone.
+func (r *roster[T]) claimed(claim, owner, version string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.owners[claim]
+	old := r.claims[claim].owner
+	r.news++
+	if owner == "" {
+		delete(r.claims, claim)
+	} else {
+		r.claims[claim] = claimSeen{owner: owner, version: version, at: r.news}
+	}
 	if old == owner {
 		return
-	}
-	if owner == "" {
-		delete(r.owners, claim)
-	} else {
-		r.owners[claim] = owner
 	}
 	for _, name := range []string{old, owner} {
 		if b, known := r.bearers[name]; known {
@@ -104,10 +117,24 @@ func (r *roster[T]) knows(obj T) (counts, known bool) {
 	return b.counts, true
 }
 
+// claim is what the roster was last told of a claim.
+func (r *roster[T]) claim(name string) claimSeen {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.claims[name]
+}
+
+// told is the count of news so far.
+func (r *roster[T]) told() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.news
+}
+
 // list keeps a bearer, and lists it if it counts.
 func (r *roster[T]) list(b bearer[T]) {
 	name := b.object.GetName()
-	b.counts = alive(b.object) && r.owners[b.claim] == name
+	b.counts = alive(b.object) && r.claims[b.claim].owner == name
 	r.bearers[name] = b
 	if !b.counts {
 		return
@@ -166,13 +193,13 @@ type rosters struct {
 }
 
 // claimed passes a claim to the roster of the kind that its name is about.
-func (r *rosters) claimed(claim, owner string) {
+func (r *rosters) claimed(claim, owner, version string) {
 	k, ok := kindOfClaim(claim)
 	switch {
 	case !ok:
 	case k == userKind:
-		r.users.claimed(claim, owner)
+		r.users.claimed(claim, owner, version)
 	default:
-		r.roles.claimed(claim, owner)
+		r.roles.claimed(claim, owner, version)
 	}
 }

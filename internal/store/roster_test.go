@@ -72,12 +72,19 @@ func TestRosterIsTheNaiveList(t *testing.T) {
 				claim := &v1alpha1.ScimClaim{ObjectMeta: metav1.ObjectMeta{Name: ClaimNameOf(bearer)}}
 				claim.Spec.Owner = owner
 				w.claims[claim.Name] = claim
-				lists.claimed(claim.Name, owner)
+				version := strconv.Itoa(number(t, 3))
+				lists.claimed(claim.Name, owner, version)
+				if got := lists.users.claim(claim.Name); got != (claimSeen{owner, version, lists.users.told()}) {
+					t.Fatalf("the last news of %s is %+v", claim.Name, got)
+				}
 			},
 			"a claim is gone": func(t *rapid.T) {
 				name := ClaimNameOf(someUser(t))
 				delete(w.claims, name)
-				lists.claimed(name, "")
+				lists.claimed(name, "", "")
+				if got := lists.users.claim(name); got != (claimSeen{}) {
+					t.Fatalf("a claim that is gone is known: %+v", got)
+				}
 			},
 			"": func(t *rapid.T) {
 				for _, directory := range []string{"", "okta", "entra", "nobody's"} {

@@ -67,7 +67,7 @@ func (s *Store) UserByUserName(ctx context.Context, directory, userName string) 
 
 // byName finds the object in view of the directory that counts under a name, through its claim.
 func (s *Store) byName(ctx context.Context, k kind, directory, value string) (client.Object, error) {
-	e, err := s.evaluate(ctx, k, v1alpha1.ClaimName(k.attribute, value), "")
+	e, err := s.evaluateAhead(ctx, k, v1alpha1.ClaimName(k.attribute, value))
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +89,7 @@ func (s *Store) byName(ctx context.Context, k kind, directory, value string) (cl
 
 // UsersByExternalID finds the users that the directory sees, that count and have this externalId, live, ordered by id.
 func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID string) ([]*v1alpha1.ScimUser, error) {
+	told := s.told(userKind)
 	list := &v1alpha1.ScimUserList{}
 	if err := s.client.List(ctx, list, client.MatchingFields{"spec.externalId": externalID}); err != nil {
 		return nil, toSCIM(fmt.Errorf("list users by externalId: %w", err))
@@ -96,7 +97,7 @@ func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID str
 	var found []*v1alpha1.ScimUser
 	for i := range list.Items {
 		user := &list.Items[i]
-		ok, err := s.countsLive(ctx, directory, user)
+		ok, err := s.countsLive(ctx, directory, user, told)
 		if err != nil {
 			return nil, toSCIM(err)
 		}
@@ -106,26 +107,6 @@ func (s *Store) UsersByExternalID(ctx context.Context, directory, externalID str
 	}
 	sortByName(found)
 	return found, nil
-}
-
-// countsLive says whether the directory sees obj and its claim, read live, names it.
-func (s *Store) countsLive(ctx context.Context, directory string, obj client.Object) (bool, error) {
-	if ok, err := s.inView(ctx, directory, obj); !ok || err != nil {
-		return false, err
-	}
-	ok, err := counts(ctx, s.client, obj)
-	if !ok || err != nil {
-		return false, err
-	}
-	// The list was read before the claim, and the mark and the name must be read after it.
-	now := kindOf(obj).object()
-	if err := s.get(ctx, obj.GetName(), now); err != nil {
-		return false, ignoreGone(err)
-	}
-	if condemned(now) {
-		return false, tryAgain(textContention, fmt.Errorf("%s is condemned", now.GetName()))
-	}
-	return alive(now) && ClaimNameOf(now) == ClaimNameOf(obj), nil
 }
 
 // CreateUser creates a user of the directory. Where the name is that of a local user which the directory may take over, or of one of

@@ -23,8 +23,8 @@ func (s *Store) Watch(ctx context.Context, informers cache.Informers) error {
 		{&v1alpha1.ScimUser{}, handler(lists.users.put, lists.users.drop)},
 		{&v1alpha1.ScimRole{}, handler(lists.roles.put, lists.roles.drop)},
 		{&v1alpha1.ScimClaim{}, handler(
-			func(claim *v1alpha1.ScimClaim) { lists.claimed(claim.Name, claim.Spec.Owner) },
-			func(name string) { lists.claimed(name, "") },
+			func(claim *v1alpha1.ScimClaim) { lists.claimed(claim.Name, claim.Spec.Owner, claim.ResourceVersion) },
+			func(name string) { lists.claimed(name, "", "") },
 		)},
 	}
 	for _, source := range sources {

@@ -23,7 +23,15 @@ func (c *call) remember(k kind) {
 
 // underway says whether an actor is within an operation.
 func (m *claims) underway(w *world, p int) bool {
-	return p < len(m.procs) && w.actors[p].pc != pcStart && w.actors[p].pc != pcDone
+	if p >= len(m.procs) {
+		return false
+	}
+	switch w.actors[p].pc {
+	case pcStart, pcDone, pcGuess: // What the cache has shown before pcGuess was no part of the request.
+		return false
+	default:
+		return true
+	}
 }
 
 // excuse notes for every operation under way whether a refusal would be true at this instant.
@@ -38,7 +46,7 @@ func (m *claims) excuse(w *world) {
 			if ok && bearer != process.user {
 				w.actors[p].note |= noteExcused
 			}
-		case find:
+		case find, ahead:
 			if !ok {
 				w.actors[p].note |= noteExcused
 			}
@@ -74,7 +82,11 @@ func (c *call) notFound() {
 }
 
 // found answers a search by name with a user. A condemned one may be gone in a moment, so the answer to that is 429.
-func (c *call) found(owner user) {
+// counted says whether the user counted under the name at the instant at which it was read: only then is the answer true.
+func (c *call) found(owner user, counted bool) {
+	if !counted {
+		c.w.fault = faultFound
+	}
 	if owner.flags&condemned == 0 || c.m.broken == FindIgnoresMark {
 		c.promise(c.a.other)
 	}
@@ -103,6 +115,8 @@ func (w *world) wrong() string {
 		return "a client got 409 although no other user bore that name at any instant of the operation"
 	case faultNotFound:
 		return "a client searched a name and got nothing although a user bore it all the time"
+	case faultFound:
+		return "a client searched a name and got a user as it was when it didn't count"
 	}
 	for u := range w.users {
 		if text := w.wrongUser(uint8(u)); text != "" {

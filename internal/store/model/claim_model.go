@@ -52,7 +52,7 @@ func (m *claims) advance(w world, p uint8, t target) (next world, step Step, wro
 		before.pc, before.user, before.name = m.first(p, t)
 	}
 	step = Step{Actor: p, PC: before.pc, Object: before.user, Name: before.name, OK: c.ok}
-	if before.pc == pcGetOwner || before.pc == pcFence {
+	if before.pc == pcGetOwner || before.pc == pcFence || before.pc == pcGuess {
 		step.Object = before.other
 	}
 	return w, step, c.wrote
@@ -64,6 +64,8 @@ func (m *claims) first(p uint8, t target) (pc, user, name uint8) {
 	switch {
 	case it.kind == repair:
 		return t.pc, t.user, t.name
+	case it.kind == ahead:
+		return pcPeek, it.user, it.name
 	case it.kind == create || it.kind == find || it.kind == give:
 		return pcGetClaim, it.user, it.name
 	default:

@@ -22,6 +22,9 @@ const (
 	pcCondemn
 	pcPardon
 	pcDeleteCondemned
+	pcPeek
+	pcGuess
+	pcConfirm
 	pcCount
 )
 
@@ -36,11 +39,15 @@ const (
 	find
 	repair // repairs any claim or user, one after the other, for ever
 	seek   // searches by another attribute than the name, so it comes upon the user first
+	ahead  // searches by name with a claim that the cache has shown, so it reads the owner without waiting for the claim
 	give   // gives a name that looks free to one user, over and over: what a create may do for an older bearer before it takes a name
 )
 
 // endless says whether an actor starts over whenever it is through, and gives up on a pass when it loses a race.
 func (k kind) endless() bool { return k == repair || k == give }
+
+// searches says whether an actor looks for whoever bears a name.
+func (k kind) searches() bool { return k == find || k == ahead }
 
 // process is one actor of a scenario: create user under name, rename user to name, and so on.
 type process struct {
@@ -84,6 +91,12 @@ func (c *call) step(t target) {
 		c.stepUpdate()
 	case pcDeleteUser:
 		c.stepDeleteUser()
+	case pcPeek:
+		c.stepPeek()
+	case pcGuess:
+		c.stepGuess()
+	case pcConfirm:
+		c.stepConfirm()
 	default:
 		c.stepRepair()
 	}
@@ -163,7 +176,7 @@ func (c *call) stepGetClaim() {
 // hasSubject is false for those who look at a claim on nobody's behalf.
 func (c *call) hasSubject() bool {
 	k := c.m.kind(c.p)
-	return k != find && (k != repair || c.a.user != maxUsers)
+	return !k.searches() && (k != repair || c.a.user != maxUsers)
 }
 
 // stepGetOwner ends the evaluation of a claim that names somebody else.
@@ -175,8 +188,8 @@ func (c *call) stepGetOwner() {
 	case owner.name != c.a.name:
 		c.evaluated(viewElsewhere)
 	default:
-		if c.m.kind(c.p) == find {
-			c.found(owner)
+		if c.m.kind(c.p).searches() {
+			c.found(owner, c.w.counts(c.a.other))
 			return
 		}
 		c.evaluated(viewTaken)
@@ -200,7 +213,7 @@ func (c *call) evaluated(view uint8) {
 			return
 		}
 		c.end()
-	case find:
+	case find, ahead:
 		c.notFound()
 	case seek:
 		c.sought()

@@ -33,11 +33,19 @@ func claimsLost(names ...uint8) world {
 	return w
 }
 
+// remembering is a start in which the cache has shown the first process, which searches ahead, that the user holds the name, and has
+// not told it since of what became of the claim.
+func remembering(w world, user, name uint8) world {
+	w.actors[0] = actor{pc: pcGuess, name: name, other: user, view: viewTaken}
+	return w
+}
+
 // claimScenarios are the scenarios that are explored in every test run.
 func claimScenarios() []claimScenario {
 	repairs := process{kind: repair}
 	gives := func(user, name uint8) process { return process{kind: give, user: user, name: name} }
 	finds := func(name uint8) process { return process{kind: find, name: name} }
+	aheads := process{kind: ahead, name: nameA}
 	return []claimScenario{
 		{"two creates of one name", having(),
 			[]process{{create, 0, nameA}, {create, 1, nameA}, finds(nameA), repairs}},
@@ -73,6 +81,20 @@ func claimScenarios() []claimScenario {
 			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, gives(1, nameA), finds(nameA)}},
 		{"rename, change of another attribute and delete", having(nameA),
 			[]process{{rename, 0, nameB}, {update, 0, 0}, {remove, 0, 0}, finds(nameA), repairs}},
+		{"a search ahead and two creates, one of them deleted", having(),
+			[]process{{create, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, aheads, repairs}},
+		{"a search ahead of a name that a rename leaves", having(nameA),
+			[]process{{rename, 0, nameB}, {create, 1, nameA}, aheads, repairs}},
+		{"a search ahead of a name that a rename takes", having(nameB),
+			[]process{{rename, 0, nameA}, {create, 1, nameA}, {remove, 0, 0}, aheads, repairs}},
+		{"a search ahead and a rename back", having(nameA),
+			[]process{{rename, 0, nameB}, {rename, 0, nameA}, {create, 1, nameA}, {remove, 1, 0}, aheads}},
+		{"a search ahead, a delete and a create", having(nameA),
+			[]process{{remove, 0, 0}, {create, 1, nameA}, aheads, repairs}},
+		{"a search ahead while claims are lost", claimsLost(nameA, nameB),
+			[]process{{create, 2, nameA}, {rename, 1, nameC}, aheads, repairs}},
+		{"a search ahead with a claim that is lost", remembering(claimsLost(nameA), 0, nameA),
+			[]process{aheads, {create, 1, nameA}, {update, 0, 0}, {remove, 0, 0}, repairs}},
 	}
 }
 

@@ -51,6 +51,8 @@ const (
 	noteCondemned              // the user that it read was condemned
 	noteConfirming             // it reads the claim for the second time, after the mark
 	noteBumped                 // it reads the claim for the second time, after the bump
+	noteGuessed                // the user that it presumed to be the owner was alive under the name when it read it
+	noteCounted                // and counted at that instant
 )
 
 // actor is the local state of one process.
@@ -76,6 +78,7 @@ const (
 	faultNone = iota
 	faultConflict
 	faultNotFound
+	faultFound
 )
 
 // counts says whether a user counts: alive, and the claim of its name names it.

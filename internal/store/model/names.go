@@ -67,7 +67,11 @@ func claimStepName(k kind, pc uint8) string {
 		return name
 	}
 	switch pc {
-	case pcGetClaim:
+	case pcPeek:
+		return "the cache shows the claim"
+	case pcGuess:
+		return "the request begins, and reads the presumed owner"
+	case pcGetClaim, pcConfirm:
 		return "read the claim"
 	case pcGetOwner:
 		return "read the claim's owner"
@@ -79,7 +83,14 @@ func claimStepName(k kind, pc uint8) string {
 }
 
 // aboutClaim says whether a step is about a name and not about a user.
-func aboutClaim(pc uint8) bool { return pc == pcGetClaim || pc == pcWriteClaim || pc == pcDropClaim }
+func aboutClaim(pc uint8) bool {
+	switch pc {
+	case pcGetClaim, pcWriteClaim, pcDropClaim, pcPeek, pcConfirm:
+		return true
+	default:
+		return false
+	}
+}
 
 func memberStepName(t task, pc uint8) string {
 	if name, ok := memberWrites[t][pc]; ok {
@@ -104,7 +115,7 @@ func refusal(ok bool) string {
 
 // String implements fmt.Stringer.
 func (k kind) String() string {
-	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "give away"}[k]
+	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "search ahead", "give away"}[k]
 }
 
 // String implements fmt.Stringer.

@@ -115,6 +115,8 @@ func brokenVariants() []struct {
 		{UndoWithoutVersion, "a lost create deletes its user without version", "create loses to a create, whose user is deleted"},
 		{UpdateWithoutVersion, "update without resourceVersion", "rename, change of another attribute and delete"},
 		{RepairNeverPardons, "repair leaves the mark", "create loses to a rename, whose user is deleted"},
+		{AheadWithoutClaim, "search answers with the presumed owner, without the live claim", "a search ahead with a claim that is lost"},
+		{AheadIgnoresVersion, "search ahead takes any claim that names the presumed owner", "a search ahead with a claim that is lost"},
 		{DropBeforeCommit, "old slices deleted before the role's commit", "two additions"},
 		{RoleWithoutVersion, "role written without resourceVersion", "from inline to slices and back"},
 		{SliceWithoutFence, "repair of slices without fencing the role", "two additions"},
@@ -167,9 +169,9 @@ func TestTable(t *testing.T) {
 		}
 		fmt.Fprintf(&text, "%-62s %10d  %s\n", r.scenario, r.result.States, verdict)
 	}
-	fmt.Fprintf(&text, "\n%-56s %7s %6s  %s\n", "broken variant", "states", "steps", "what goes wrong")
+	fmt.Fprintf(&text, "\n%-64s %7s %6s  %s\n", "broken variant", "states", "steps", "what goes wrong")
 	for _, r := range variantRows() {
-		fmt.Fprintf(&text, "%-56s %7d %6d  %s\n", r.variant, r.result.States, len(r.result.Trace), r.result.Violation)
+		fmt.Fprintf(&text, "%-64s %7d %6d  %s\n", r.variant, r.result.States, len(r.result.Trace), r.result.Violation)
 	}
 	if testing.Verbose() {
 		fmt.Print(text.String())

@@ -37,6 +37,11 @@ const (
 	UpdateWithoutVersion
 	// RepairNeverPardons leaves a condemned mark that is no longer justified.
 	RepairNeverPardons
+	// AheadWithoutClaim answers a search with the presumed owner as soon as that bears the name, without the live claim.
+	AheadWithoutClaim
+	// AheadIgnoresVersion answers a search with the presumed owner if the live claim names it, even when the claim has been written
+	// since the cache showed it.
+	AheadIgnoresVersion
 )
 
 // Variants that are not broken, and that the checker must pass.
