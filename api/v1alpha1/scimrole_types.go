@@ -5,7 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// MaxMembers is the number of member ids that one ScimRole holds inline, and that one ScimRoleSlice holds.
+// MaxMembers is the largest number of member ids that one ScimRole, or one ScimRoleSlice, may hold itself.
 const MaxMembers = 1000
 
 // Conditions of a ScimRole.
@@ -36,7 +36,6 @@ const (
 )
 
 // ScimRoleSpec is one pushed group as its identity provider described it (RFC 7643 section 4.2).
-// +kubebuilder:validation:XValidation:rule="!has(self.members) || !has(self.slices) || size(self.members) == 0 || size(self.slices) == 0",message="spec.members and spec.slices exclude each other: members of a large role are in its slices, so leave spec.members out"
 // +kubebuilder:validation:XValidation:rule="!has(self.directory) || !has(oldSelf.directory) || self.directory == oldSelf.directory",message="spec.directory cannot be changed from one directory to another: clear it to make the role local (kubectl scim detach), and let the other directory take it over"
 type ScimRoleSpec struct {
 	// directory is the name of the ScimDirectory that this role came through, for example okta. The SCIM server sets it when it
@@ -64,9 +63,9 @@ type ScimRoleSpec struct {
 	// +kubebuilder:validation:MaxLength=512
 	ExternalID string `json:"externalId,omitempty"`
 
-	// members are the ids (metadata.name of ScimUsers) of the pushed members, in a role of up to 1,000 members; those of a
-	// larger role are in its slices. Ids of users that do not exist yet are kept and take effect when the user arrives. The list
-	// is replaced as a whole.
+	// members are the ids (metadata.name of ScimUsers) of pushed members: all of them in a role of up to 100, and in one with slices
+	// those who were added last and have yet to go into a slice. At most 1,000 are valid. Ids of users that do not exist yet are kept
+	// and take effect when the user arrives. The list is replaced as a whole.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000
@@ -74,8 +73,8 @@ type ScimRoleSpec struct {
 	// +kubebuilder:validation:items:MaxLength=253
 	Members []string `json:"members,omitempty"`
 
-	// slices are the names of the ScimRoleSlices that hold the pushed members of a role of more than 1,000, in order: at most
-	// 1,000 slices of 1,000 members. The SCIM server writes them.
+	// slices are the names of the ScimRoleSlices that hold the other pushed members of a role of more than 100, in order: at most
+	// 1,000 slices of 1,000 members. Whoever is in members or in one of the slices is a member. The SCIM server writes them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1000

@@ -273,6 +273,13 @@ func TestOneMemberLessRewritesOneBindingAndThenThereIsRest(t *testing.T) {
 		t.Errorf("reason: one member's change rewrites one binding; %d of %d changed", changed, len(versions))
 	}
 	w.atRest("large")
+	edit(w, role, func(r *v1alpha1.ScimRole) { r.Spec.Members = []string{"large-user-1000"} })
+	w.eventuallyCan("large-user-1000@example.com", "", true, "a member in the role itself has access like those in its slices")
+	if n := len(w.bindings("large")); n != 3 {
+		t.Errorf("reason: who fits into a slice's binding needs none of his own; %d bindings", n)
+	}
+	edit(w, role, func(r *v1alpha1.ScimRole) { r.Spec.Members = nil })
+	w.eventuallyCan("large-user-1000@example.com", "", false, "and loses it like them")
 	w.missingSlice(role)
 }
 

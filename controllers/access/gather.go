@@ -13,6 +13,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/store"
 )
 
 // gatherer makes the planner's snapshot for one grant.
@@ -210,10 +211,7 @@ func (g *gatherer) shards(ctx context.Context, role *v1alpha1.ScimRole) (*v1alph
 func isMissing(shard access.Shard) bool { return shard.Missing }
 
 func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Shard, error) {
-	if len(role.Spec.Slices) == 0 {
-		return []access.Shard{{Members: role.Spec.Members}}, nil
-	}
-	shards := make([]access.Shard, len(role.Spec.Slices))
+	shards, sizes := make([]access.Shard, len(role.Spec.Slices)), make([]int, len(role.Spec.Slices))
 	for i, name := range role.Spec.Slices {
 		slice := &v1alpha1.ScimRoleSlice{}
 		found, err := g.get(ctx, name, slice, true)
@@ -221,10 +219,18 @@ func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]a
 			return nil, err
 		}
 		if !found || slice.Spec.Role != role.Name {
-			shards[i].Missing = true
+			// Nobody knows how much room it has, so it is taken to be full.
+			shards[i].Missing, sizes[i] = true, v1alpha1.MaxMembers
 			continue
 		}
-		shards[i].Members = slice.Spec.Members
+		shards[i].Members, sizes[i] = slice.Spec.Members, len(slice.Spec.Members)
+	}
+	switch k := store.TailShard(sizes, len(role.Spec.Members)); {
+	case len(role.Spec.Members) == 0:
+	case k == len(shards):
+		shards = append(shards, access.Shard{Members: role.Spec.Members})
+	default:
+		shards[k].Members = slices.Concat(shards[k].Members, role.Spec.Members)
 	}
 	return shards, nil
 }

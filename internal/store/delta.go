@@ -19,13 +19,16 @@ func (l layout) delta(next layout) scim.MemberChange {
 	return change
 }
 
-// idsBut are the ids of all shards but those that the other layout has, too.
+// idsBut are the ids of the tail and of all shards but those that the other layout has, too.
 func (l layout) idsBut(other layout) map[string]bool {
 	same := map[string]bool{}
 	for _, shard := range other.shards {
 		same[shard.name] = shard.name != ""
 	}
 	ids := map[string]bool{}
+	for _, id := range l.tail {
+		ids[id] = true
+	}
 	for _, shard := range l.shards {
 		if same[shard.name] {
 			continue

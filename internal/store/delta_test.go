@@ -16,12 +16,9 @@ func TestDelta(t *testing.T) {
 			from := rapid.IntRange(0, 900).Draw(t, label+" from")
 			return scim.MemberOp{Kind: kind, IDs: numbered(from, rapid.IntRange(0, 1400).Draw(t, label))}
 		}
-		before := layout{inline: true}.apply([]scim.MemberOp{draw(scim.ReplaceMembers, "present")})
-		for k := range before.shards {
-			if !before.inline {
-				before.shards[k].name = string(rune('a' + k))
-			}
-		}
+		serial := 0
+		before := commit(layout{}.apply([]scim.MemberOp{draw(scim.ReplaceMembers, "present")}), &serial)
+		before = commit(before.apply([]scim.MemberOp{{Kind: scim.AddMembers, IDs: numbered(2500, rapid.IntRange(0, 120).Draw(t, "last"))}}), &serial)
 		kind := rapid.SampledFrom([]scim.MemberOpKind{scim.AddMembers, scim.RemoveMembers, scim.ReplaceMembers}).Draw(t, "kind")
 		after := before.apply([]scim.MemberOp{draw(kind, "change")})
 		was, is := map[string]bool{}, map[string]bool{}

@@ -18,7 +18,7 @@ const (
 	IndexClaim = "store.claim"
 	// IndexDirectory finds ScimUsers and ScimRoles by spec.directory.
 	IndexDirectory = "store.directory"
-	// IndexMember finds ScimRoles by the members inline in them, pushed ones only, and ScimRoleSlices by their members.
+	// IndexMember finds ScimRoles by the pushed members in themselves, and ScimRoleSlices by their members.
 	IndexMember = "store.member"
 	// IndexSlice finds the ScimRole that names a slice.
 	IndexSlice = "store.slice"

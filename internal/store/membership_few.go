@@ -3,7 +3,6 @@ package store
 import (
 	"slices"
 
-	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
 )
 
@@ -12,31 +11,28 @@ const fewMembers = 16
 
 // applyFew is apply for the usual push, a few members more or less of a large group: it looks for their ids and touches nothing else,
 // where applyAny makes sets of all members, which takes longer than the writes. It says false for what it leaves to applyAny: long
-// lists, a whole new membership, and a group that is inline, or will be. Ids that two slices share, which only a person can have
+// lists, a whole new membership, and a group without slices. Ids that two slices share, which only a person can have
 // written, stay so until a slice of theirs changes or the group is pushed anew; they count once all the same.
 func (l layout) applyFew(ops []scim.MemberOp) (layout, bool) {
-	if l.inline || replaces(ops) || mentions(ops) > fewMembers {
+	if len(l.shards) == 0 || replaces(ops) || mentions(ops) > fewMembers {
 		return layout{}, false
 	}
 	added, removed := l.difference(ops)
 	if len(added) == 0 && len(removed) == 0 {
 		return l, true
 	}
-	next, size := layout{}, len(added)
-	for _, old := range l.shards {
-		kept := old
-		if slices.ContainsFunc(old.ids, func(id string) bool { return slices.Contains(removed, id) }) {
-			kept = old.keep(func(id string) bool { return !slices.Contains(removed, id) })
+	stays := func(id string) bool { return !slices.Contains(removed, id) }
+	without := func(old shard) shard {
+		if slices.ContainsFunc(old.ids, func(id string) bool { return !stays(id) }) {
+			return old.keep(stays)
 		}
-		size += len(kept.ids)
-		next.shards = append(next.shards, kept)
+		return old
 	}
-	if size <= v1alpha1.MaxMembers {
-		return layout{}, false
+	kept := layout{tail: without(shard{ids: l.tail}).ids}
+	for _, old := range l.shards {
+		kept.shards = append(kept.shards, without(old))
 	}
-	next.fill(added)
-	next.shards = slices.DeleteFunc(next.shards, func(s shard) bool { return len(s.ids) == 0 })
-	return next, true
+	return l.grow(kept, added), true
 }
 
 // difference lists the ids that the operations add to the members and those that they take away, sorted.
@@ -48,7 +44,7 @@ func (l layout) difference(ops []scim.MemberOp) (added, removed []string) {
 		}
 	}
 	for id, want := range wanted {
-		is := slices.ContainsFunc(l.shards, func(s shard) bool { return slices.Contains(s.ids, id) })
+		is := slices.Contains(l.tail, id) || slices.ContainsFunc(l.shards, func(s shard) bool { return slices.Contains(s.ids, id) })
 		switch {
 		case want && !is:
 			added = append(added, id)

@@ -115,7 +115,7 @@ func rolesWith(ctx context.Context, cache client.Reader, member string) ([]*v1al
 		if err != nil && !isGone(err) {
 			return nil, fmt.Errorf("read the role of slice %s: %w", parts.Items[i].Name, err)
 		}
-		if err == nil && slices.Contains(role.Spec.Slices, parts.Items[i].Name) {
+		if err == nil && slices.Contains(role.Spec.Slices, parts.Items[i].Name) && !slices.Contains(role.Spec.Members, member) {
 			found = append(found, role)
 		}
 	}
@@ -159,9 +159,9 @@ func (s *Store) CreateRole(ctx context.Context, directory string, spec *v1alpha1
 		object: failpoint.CreateRoleRole, fence: failpoint.CreateRoleFence,
 		claim: failpoint.CreateRoleClaim, condemn: failpoint.CreateRoleCondemn, undo: failpoint.CreateRoleUndo,
 	}
-	l := layout{inline: true}.apply(members)
-	if l.inline {
-		role.Spec.Members = l.members()
+	l := layout{}.apply(members)
+	if len(l.shards) == 0 {
+		role.Spec.Members = l.tail
 	} else {
 		create.fill = func(ctx context.Context, obj client.Object) error {
 			_, err := s.changeRole(ctx, directory, obj.GetName(), roleChange{members: members, points: createPoints})

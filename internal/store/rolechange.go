@@ -177,11 +177,7 @@ func (s *Store) members(ctx context.Context, role, next *v1alpha1.ScimRole, ops 
 	if traced := scim.TracedMembers(ctx); traced != nil {
 		*traced = present.delta(wanted)
 	}
-	next.Spec.Members, next.Spec.Slices = nil, nil
-	if wanted.inline {
-		next.Spec.Members = wanted.members()
-		return nil, nil
-	}
+	next.Spec.Members, next.Spec.Slices = wanted.tail, nil
 	made, err := s.newSlices(role.Name, &wanted)
 	for _, shard := range wanted.shards {
 		next.Spec.Slices = append(next.Spec.Slices, shard.name)

@@ -18,25 +18,8 @@ import (
 // parallelSlices is how many slices of one role are written at once.
 const parallelSlices = 4
 
-// ErrSliceNotFound is wrapped by ShardsOf when spec.slices names a slice that does not exist, or is another role's.
+// ErrSliceNotFound is the cause of an error when spec.slices names a slice that does not exist, or is another role's.
 var ErrSliceNotFound = errors.New("the role names a slice that does not exist")
-
-// ShardsOf returns the pushed members of a role in its shards: those inline are one shard, each slice is one, in the order of
-// spec.slices. A role without members has no shards. The ids belong to reader's cache, if it has one, and must not be changed.
-func ShardsOf(ctx context.Context, reader client.Reader, role *v1alpha1.ScimRole) ([][]string, error) {
-	l, missing, err := readLayout(ctx, role, func(name string) (*v1alpha1.ScimRoleSlice, error) { return sliceFrom(ctx, reader, role.Name, name) })
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("role %s, slice %s: %w", role.Name, missing[0], ErrSliceNotFound)
-	}
-	shards := make([][]string, 0, len(l.shards))
-	for _, shard := range l.shards {
-		shards = append(shards, shard.ids)
-	}
-	return shards, nil
-}
 
 // sliceFrom reads a slice of the role, and nil when there is none.
 func sliceFrom(ctx context.Context, reader client.Reader, role, name string) (*v1alpha1.ScimRoleSlice, error) {
@@ -54,16 +37,9 @@ func sliceFrom(ctx context.Context, reader client.Reader, role, name string) (*v
 }
 
 // readLayout puts together how a role's members are kept. It leaves out, and names, the slices that read does not find.
-func readLayout(_ context.Context, role *v1alpha1.ScimRole, read func(name string) (*v1alpha1.ScimRoleSlice, error)) (layout, []string, error) {
-	if len(role.Spec.Slices) == 0 {
-		l := layout{inline: true}
-		if len(role.Spec.Members) > 0 {
-			l.shards = []shard{{ids: role.Spec.Members}}
-		}
-		return l, nil, nil
-	}
+func readLayout(role *v1alpha1.ScimRole, read func(name string) (*v1alpha1.ScimRoleSlice, error)) (layout, []string, error) {
 	var missing []string
-	l := layout{shards: make([]shard, 0, len(role.Spec.Slices))}
+	l := layout{tail: role.Spec.Members, shards: make([]shard, 0, len(role.Spec.Slices))}
 	for _, name := range role.Spec.Slices {
 		slice, err := read(name)
 		if err != nil {
@@ -89,7 +65,7 @@ func (s *Store) slice(ctx context.Context, role, name string) (*v1alpha1.ScimRol
 }
 
 func (s *Store) layoutOf(ctx context.Context, role *v1alpha1.ScimRole) (layout, []string, error) {
-	return readLayout(ctx, role, func(name string) (*v1alpha1.ScimRoleSlice, error) { return s.slice(ctx, role.Name, name) })
+	return readLayout(role, func(name string) (*v1alpha1.ScimRoleSlice, error) { return s.slice(ctx, role.Name, name) })
 }
 
 // newSlices makes the objects for those shards that have yet to be written, and names the shards.

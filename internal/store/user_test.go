@@ -318,3 +318,40 @@ func TestNothingPartialBeforeTheCacheIsSynced(t *testing.T) {
 	must(t, err)
 	same(t, made.Name, found.Name, "live reads need no cache")
 }
+
+// TestSearchAhead searches by what the lists knew of a claim before it changed hands.
+func TestSearchAhead(t *testing.T) {
+	r, other, dir, ctx := newReplica(t), newReplica(t), directoryOf(t), t.Context()
+	made, err := r.CreateUser(ctx, dir, &v1alpha1.ScimUserSpec{UserName: "ahead", ExternalID: "00u-ahead"})
+	must(t, err)
+	known := func(id string) {
+		eventually(t, "the lists know who bears the name", func(context.Context) (bool, error) {
+			listed, err := r.Users(ctx, dir)
+			return len(listed) == 1 && listed[0].Name == id, err
+		})
+	}
+	search := func(reason, want string) {
+		t.Helper()
+		found, err := r.UserByUserName(ctx, dir, "AHEAD")
+		must(t, err)
+		same(t, want, found.Name, reason)
+		byExternal, err := r.UsersByExternalID(ctx, dir, "00u-ahead")
+		must(t, err)
+		if len(byExternal) != 1 || byExternal[0].Name != want {
+			t.Fatalf("%s: externalId finds %v", reason, byExternal)
+		}
+	}
+	known(made.Name)
+	search("a claim that is as it was known", made.Name)
+	must(t, other.DeleteUser(ctx, dir, made.Name, nil))
+	_, err = r.UserByUserName(ctx, dir, "ahead")
+	wantStatus(t, err, http.StatusNotFound)
+	second, err := other.CreateUser(ctx, dir, &v1alpha1.ScimUserSpec{UserName: "Ahead", ExternalID: "00u-ahead"})
+	must(t, err)
+	search("another user has the name since, whatever the lists know", second.Name)
+	known(second.Name)
+	_, err = other.UpdateUser(ctx, dir, second.Name, func(u *v1alpha1.ScimUser) error { u.Spec.UserName = "went-ahead"; return nil })
+	must(t, err)
+	_, err = r.UserByUserName(ctx, dir, "ahead")
+	wantStatus(t, err, http.StatusNotFound)
+}

@@ -25,14 +25,6 @@ func roleRules() []rule {
 			refuse:  `{metadata: {name: r}, spec: {displayName: " "}}`,
 		},
 		{
-			reason: "members are in one place, so that a writer cannot change one and forget the other",
-			kind:   "ScimRole",
-			message: "spec.members and spec.slices exclude each other: members of a large role are in its slices, so leave spec.members " +
-				"out",
-			accept: `{metadata: {name: r}, spec: {displayName: a, slices: [s], localMembers: [u], members: []}}`,
-			refuse: `{metadata: {name: r}, spec: {displayName: a, slices: [s], members: [u]}}`,
-		},
-		{
 			reason:  "slices are immutable, so that a cached one is always right",
 			kind:    "ScimRoleSlice",
 			message: "spec of a ScimRoleSlice is immutable: write a new slice and name it in the role's spec.slices",

@@ -54,6 +54,8 @@ type world struct {
 	handler http.Handler
 	cache   cache.Cache
 	live    client.Client
+	// groups is how many groups were made.
+	groups int
 }
 
 // newWorld wires the handler as the command does, on a cache with the options given.
@@ -196,6 +198,14 @@ func compare(b *testing.B, things ...*timed) {
 		}
 	}
 	b.ReportMetric(0, "ns/op") // A round is several things, so its time says nothing.
+}
+
+func (t *timed) mean() time.Duration {
+	var sum time.Duration
+	for _, took := range t.took {
+		sum += took
+	}
+	return sum / time.Duration(len(t.took))
 }
 
 func (t *timed) median() time.Duration {

@@ -55,6 +55,8 @@ func BenchmarkLookUp(b *testing.B) {
 func BenchmarkMembership(b *testing.B) {
 	w := live(b)
 	b.Run("PatchAddsOneMember", w.patchAddsOneMember)
+	b.Run("PatchAddsMembersWhoStay", w.patchAddsMembersWhoStay)
+	b.Run("PatchRemovesOneMember", w.patchRemovesOneMember)
 	b.Run("PutOf50000Members", w.putOf50000Members)
 }
 
@@ -95,8 +97,9 @@ func (w *world) lookUp(b *testing.B) {
 // group creates a group and returns its path.
 func (w *world) group(b *testing.B, members int) string {
 	b.Helper()
+	w.groups++
 	var made struct{ ID string }
-	must(b, json.Unmarshal([]byte(w.text(b, http.StatusCreated, "POST", "/Groups?attributes=displayName", groupBody(fmt.Sprintf("Group of %d", members), members))), &made))
+	must(b, json.Unmarshal([]byte(w.text(b, http.StatusCreated, "POST", "/Groups?attributes=displayName", groupBody(fmt.Sprintf("Group %d", w.groups), members))), &made))
 	return "/Groups/" + made.ID
 }
 
@@ -113,23 +116,76 @@ func groupBody(name string, members int) string {
 	return body.String()
 }
 
-// patchAddsOneMember adds and removes one member in groups of all sizes in turn; the removal is not measured.
+// patchBody is one operation; member is empty for one without a value.
+func patchBody(op, path, member string) *strings.Reader {
+	value := ""
+	if member != "" {
+		value = fmt.Sprintf(`,"value":[{"value":%q}]`, member)
+	}
+	return strings.NewReader(fmt.Sprintf(
+		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":%q,"path":%q%s}]}`, op, path, value))
+}
+
+// patchAddsOneMember adds and removes one member in groups of all sizes in turn; the removal is not measured. A role holds 100 members
+// before it has slices.
 func (w *world) patchAddsOneMember(b *testing.B) {
-	const patch = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":%q,"path":%q%s}]}`
 	var things []*timed
-	for _, size := range []int{10, 990, 1000, 50_000} {
+	for _, size := range []int{10, 99, 100, 990, 1000, 49_500, 50_000} {
 		path, serial := w.group(b, size), 0
 		thing := &timed{name: fmt.Sprintf("add-to-%d", size)}
 		thing.prepare = func() {
 			if serial > 0 {
-				remove := fmt.Sprintf(patch, "remove", fmt.Sprintf(`members[value eq "newcomer-%06d"]`, serial), "")
-				w.send(b, http.StatusNoContent, "PATCH", path, strings.NewReader(remove), nil)
+				remove := fmt.Sprintf(`members[value eq "newcomer-%06d"]`, serial)
+				w.send(b, http.StatusNoContent, "PATCH", path, patchBody("remove", remove, ""), nil)
 			}
 			serial++
 		}
 		thing.do = func() {
-			add := fmt.Sprintf(patch, "add", "members", fmt.Sprintf(`,"value":[{"value":"newcomer-%06d"}]`, serial))
-			w.send(b, http.StatusNoContent, "PATCH", path, strings.NewReader(add), nil)
+			w.send(b, http.StatusNoContent, "PATCH", path, patchBody("add", "members", fmt.Sprintf("newcomer-%06d", serial)), nil)
+		}
+		things = append(things, thing)
+	}
+	compare(b, things...)
+}
+
+// patchAddsMembersWhoStay adds one member after the other, so that now and then those who came before go into a slice, which is in the
+// means and not in the medians. A group of 10 is made anew before it is large.
+func (w *world) patchAddsMembersWhoStay(b *testing.B) {
+	var things []*timed
+	for _, size := range []int{10, 1000, 49_500} {
+		path, serial := w.group(b, size), 0
+		thing := &timed{name: fmt.Sprintf("join-%d", size)}
+		thing.prepare = func() {
+			if serial++; size == 10 && serial%50 == 0 {
+				path = w.group(b, size)
+			}
+		}
+		thing.do = func() {
+			w.send(b, http.StatusNoContent, "PATCH", path, patchBody("add", "members", fmt.Sprintf("newcomer-%06d", serial)), nil)
+		}
+		things = append(things, thing)
+	}
+	compare(b, things...)
+	for _, thing := range things[1:] {
+		b.ReportMetric(float64(thing.mean())/float64(things[0].mean()), "mean-"+thing.name+"/"+things[0].name)
+	}
+}
+
+// patchRemovesOneMember removes members with whom the group was pushed, who are in its slices if it has any. A group of 10 is made anew
+// each time.
+func (w *world) patchRemovesOneMember(b *testing.B) {
+	var things []*timed
+	for _, size := range []int{10, 1000, 49_500} {
+		path, serial := w.group(b, size), 0
+		thing := &timed{name: fmt.Sprintf("leave-%d", size)}
+		thing.prepare = func() {
+			if serial++; size == 10 && serial > 1 {
+				path, serial = w.group(b, size), 1
+			}
+		}
+		thing.do = func() {
+			remove := fmt.Sprintf(`members[value eq "user-%06d-example-com-abcdefghij"]`, serial)
+			w.send(b, http.StatusNoContent, "PATCH", path, patchBody("remove", remove, ""), nil)
 		}
 		things = append(things, thing)
 	}

@@ -178,12 +178,8 @@ func (t *turn) plan() {
 		t.end()
 		return
 	}
-	t.w.inline, t.w.next = 0, [maxList]uint8{}
-	if bits.OnesCount8(target) <= sliceCap {
-		t.w.inline, t.w.content, t.w.pc = target, [maxList]uint8{}, mCommit
-		return
-	}
-	planned, ok := arrange(t.w.content, target)
+	t.w.inline, t.w.next = t.w.tail(present, target), [maxList]uint8{}
+	planned, ok := arrange(t.w.content, target&^t.w.inline)
 	if !ok {
 		panic("a scenario of the membership model needs longer lists")
 	}
@@ -197,6 +193,17 @@ func (t *turn) plan() {
 	}
 	t.w.content = planned
 	t.afterSlice()
+}
+
+// tail is what a change leaves in the role itself: all members, or those that were there and those that are added, or only the latter, or
+// nobody.
+func (w *worker) tail(present, target uint8) uint8 {
+	for _, tail := range []uint8{target, w.inline&target | target&^present, target &^ present} {
+		if bits.OnesCount8(tail) <= tailCap {
+			return tail
+		}
+	}
+	return 0
 }
 
 // reuse takes a slice that a failed attempt has made, in the variant that does so.

@@ -9,7 +9,7 @@ type memberScenario struct {
 	retries uint8
 }
 
-// inlineRole is a start with a role that counts and is small enough to hold its members inline.
+// inlineRole is a start with a role that counts and holds its members itself.
 func inlineRole(members uint8) hall {
 	return hall{role: role{flags: roleExists | roleCounts, inline: members}, truth: members}
 }
@@ -25,13 +25,25 @@ func slicedRole(contents ...uint8) hall {
 	return h
 }
 
+// tailed is slicedRole with members in the role itself.
+func tailed(tail uint8, contents ...uint8) hall {
+	h := slicedRole(contents...)
+	h.role.inline = tail
+	h.truth |= tail
+	return h
+}
+
 // memberScenarios are the scenarios that are explored in every test run.
 func memberScenarios() []memberScenario {
 	reader, repair := job{task: readMembers}, job{task: repairSlices}
 	return []memberScenario{
-		{"two additions", slicedRole(0b11, 0b100), []job{{addMembers, 0b1000}, {addMembers, 0b10000}, repair}, 1},
+		{"two additions", slicedRole(0b11), []job{{addMembers, 0b1100}, {addMembers, 0b11000}, repair}, 1},
 		{"addition, removal and a reader", slicedRole(0b11, 0b1100),
-			[]job{{addMembers, 0b10000}, {removeMembers, 0b100}, reader, repair}, 1},
+			[]job{{addMembers, 0b110000}, {removeMembers, 0b100}, reader, repair}, 1},
+		{"additions to the tail and a reader", slicedRole(0b11, 0b100),
+			[]job{{addMembers, 0b1000}, {addMembers, 0b10000}, reader, repair}, 1},
+		{"an addition to a tail that is full, and removals from it and from a slice", tailed(0b10000, 0b11, 0b1100),
+			[]job{{addMembers, 0b100000}, {removeMembers, 0b10001}, reader, repair}, 1},
 		{"two replacements", slicedRole(0b11, 0b100), []job{{replaceMembers, 0b1011}, {replaceMembers, 0b10110}, repair}, 1},
 		{"replacement and a reader", slicedRole(0b11, 0b1100), []job{{replaceMembers, 0b11010}, reader, repair}, 1},
 		{"from inline to slices and back", inlineRole(0b11),
@@ -50,9 +62,9 @@ func memberScenarios() []memberScenario {
 func largeMemberScenarios() []memberScenario {
 	reader, repair := job{task: readMembers}, job{task: repairSlices}
 	return []memberScenario{
-		{"two additions, three retries", slicedRole(0b11, 0b100), []job{{addMembers, 0b1000}, {addMembers, 0b10000}, repair}, 3},
+		{"two additions, three retries", slicedRole(0b11), []job{{addMembers, 0b1100}, {addMembers, 0b11000}, repair}, 3},
 		{"three writers", slicedRole(0b11, 0b100),
-			[]job{{addMembers, 0b1000}, {addMembers, 0b10000}, {removeMembers, 0b1}, repair}, 0},
+			[]job{{addMembers, 0b11000}, {addMembers, 0b100000}, {removeMembers, 0b1}, repair}, 0},
 		{"two replacements and a reader", slicedRole(0b11, 0b1100),
 			[]job{{replaceMembers, 0b10101}, {replaceMembers, 0b11010}, reader, repair}, 0},
 	}

@@ -6,8 +6,10 @@ const (
 	maxSlices  = 8
 	maxList    = 3
 	maxWriters = 4
-	// sliceCap stands for the 1,000 ids that fit inline or into one slice.
+	// sliceCap stands for the 1,000 ids that fit into one slice.
 	sliceCap = 2
+	// tailCap stands for the 100 ids that a change leaves in the role itself.
+	tailCap = 1
 )
 
 // Flags of the role.
@@ -93,8 +95,8 @@ func in(list [maxList]uint8, entry uint8) bool {
 	return false
 }
 
-// arrange lays a set out over the slices that there are: removals shrink a slice, additions fill the first with room. It returns the
-// content of each position, and false when the set needs more positions than the model has.
+// arrange lays a set out over the slices that there are: removals shrink a slice, additions fill the first with room. Which of those
+// with room the store prefers doesn't matter to the commit. It returns the content of each position, and false when the set needs more positions than the model has.
 func arrange(present [maxList]uint8, target uint8) (planned [maxList]uint8, ok bool) {
 	rest := target
 	for i, content := range present {

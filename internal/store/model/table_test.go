@@ -117,7 +117,7 @@ func brokenVariants() []struct {
 		{RepairNeverPardons, "repair leaves the mark", "create loses to a rename, whose user is deleted"},
 		{AheadWithoutClaim, "search answers with the presumed owner, without the live claim", "a search ahead with a claim that is lost"},
 		{AheadIgnoresVersion, "search ahead takes any claim that names the presumed owner", "a search ahead with a claim that is lost"},
-		{DropBeforeCommit, "old slices deleted before the role's commit", "two additions"},
+		{DropBeforeCommit, "old slices deleted before the role's commit", "addition, removal and a reader"},
 		{RoleWithoutVersion, "role written without resourceVersion", "from inline to slices and back"},
 		{SliceWithoutFence, "repair of slices without fencing the role", "two additions"},
 		{ReaderSkipsMissing, "reader takes a missing slice for an empty one", "addition, removal and a reader"},

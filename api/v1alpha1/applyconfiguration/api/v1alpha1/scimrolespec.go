@@ -23,12 +23,12 @@ type ScimRoleSpecApplyConfiguration struct {
 	DisplayName *string `json:"displayName,omitempty"`
 	// externalId is the identity provider's own id of the group. It is returned as it was sent; the operator never interprets it.
 	ExternalID *string `json:"externalId,omitempty"`
-	// members are the ids (metadata.name of ScimUsers) of the pushed members, in a role of up to 1,000 members; those of a
-	// larger role are in its slices. Ids of users that do not exist yet are kept and take effect when the user arrives. The list
-	// is replaced as a whole.
+	// members are the ids (metadata.name of ScimUsers) of pushed members: all of them in a role of up to 100, and in one with slices
+	// those who were added last and have yet to go into a slice. At most 1,000 are valid. Ids of users that do not exist yet are kept
+	// and take effect when the user arrives. The list is replaced as a whole.
 	Members []string `json:"members,omitempty"`
-	// slices are the names of the ScimRoleSlices that hold the pushed members of a role of more than 1,000, in order: at most
-	// 1,000 slices of 1,000 members. The SCIM server writes them.
+	// slices are the names of the ScimRoleSlices that hold the other pushed members of a role of more than 100, in order: at most
+	// 1,000 slices of 1,000 members. Whoever is in members or in one of the slices is a member. The SCIM server writes them.
 	Slices []string `json:"slices,omitempty"`
 	// localMembers are the ids (metadata.name of ScimUsers) of users that people, not the identity provider, add to this role:
 	// at most 1,000. A push never changes them, and the identity provider never sees them. The list is replaced as a whole.
