@@ -76,14 +76,14 @@ func (h *Handler) listResourceTypes(_ context.Context, c *call) (*answer, error)
 	if err := c.unfiltered(); err != nil {
 		return nil, err
 	}
-	types := c.served(schema.ResourceTypes())
+	types := c.served(c.types.all())
 	return okAnswer(scim.AppendList(nil, len(types), 1, len(types), func(dst []byte, i int) []byte {
 		return schema.AppendResourceType(dst, types[i], c.base)
 	})), nil
 }
 
 func (h *Handler) getResourceType(_ context.Context, c *call) (*answer, error) {
-	for _, t := range c.served(schema.ResourceTypes()) {
+	for _, t := range c.served(c.types.all()) {
 		if strings.EqualFold(t.Name, c.id) {
 			return okAnswer(schema.AppendResourceType(nil, t, c.base)), nil
 		}
@@ -95,14 +95,14 @@ func (h *Handler) listSchemas(_ context.Context, c *call) (*answer, error) {
 	if err := c.unfiltered(); err != nil {
 		return nil, err
 	}
-	list := c.servedSchemas(schema.Schemas())
+	list := c.schemas()
 	return okAnswer(scim.AppendList(nil, len(list), 1, len(list), func(dst []byte, i int) []byte {
 		return schema.AppendSchema(dst, list[i], c.base)
 	})), nil
 }
 
 func (h *Handler) getSchema(_ context.Context, c *call) (*answer, error) {
-	for _, s := range c.servedSchemas(schema.Schemas()) {
+	for _, s := range c.schemas() {
 		if strings.EqualFold(s.ID, c.id) {
 			return okAnswer(schema.AppendSchema(nil, s, c.base)), nil
 		}

@@ -12,29 +12,29 @@ import (
 )
 
 func (h *Handler) listUsers(ctx context.Context, c *call) (*answer, error) {
-	return h.answerQuery(ctx, c, schema.User())
+	return h.answerQuery(ctx, c, c.types.user)
 }
 
 func (h *Handler) searchUsers(ctx context.Context, c *call) (*answer, error) {
-	return h.answerSearch(ctx, c, schema.User())
+	return h.answerSearch(ctx, c, c.types.user)
 }
 
 func (h *Handler) listGroups(ctx context.Context, c *call) (*answer, error) {
-	return h.answerQuery(ctx, c, schema.Group())
+	return h.answerQuery(ctx, c, c.types.group)
 }
 
 func (h *Handler) searchGroups(ctx context.Context, c *call) (*answer, error) {
-	return h.answerSearch(ctx, c, schema.Group())
+	return h.answerSearch(ctx, c, c.types.group)
 }
 
 // listAll answers a query of the base URL, which goes over all types of resources (RFC 7644 section 3.4.2.1).
 func (h *Handler) listAll(ctx context.Context, c *call) (*answer, error) {
-	return h.answerQuery(ctx, c, schema.ResourceTypes()...)
+	return h.answerQuery(ctx, c, c.types.all()...)
 }
 
 // searchAll is listAll by POST (RFC 7644 section 3.4.3).
 func (h *Handler) searchAll(ctx context.Context, c *call) (*answer, error) {
-	return h.answerSearch(ctx, c, schema.ResourceTypes()...)
+	return h.answerSearch(ctx, c, c.types.all()...)
 }
 
 func (h *Handler) answerQuery(ctx context.Context, c *call, types ...*schema.ResourceType) (*answer, error) {
@@ -97,7 +97,7 @@ func (h *Handler) readyPage(ctx context.Context, c *call, l *listing) (page []en
 	if !c.has(p.t) {
 		return nil, 0, nil
 	}
-	if p.t == schema.User() {
+	if p.t.Same(schema.User()) {
 		users, total, err := h.cfg.Store.UsersPage(ctx, c.directory.Name, l.start-1, l.count)
 		return entriesOf(p, users, setUser), total, err
 	}
@@ -167,7 +167,7 @@ func (h *Handler) candidates(ctx context.Context, c *call, p *part) (found []ent
 		return nil, true, nil
 	}
 	attribute, value, exact := p.lookup()
-	if p.t == schema.User() {
+	if p.t.Same(schema.User()) {
 		users, err := h.candidateUsers(ctx, c, attribute, value)
 		return entriesOf(p, users, setUser), exact, err
 	}
@@ -192,7 +192,7 @@ func (p *part) lookup() (attribute, value string, exact bool) {
 
 // indexed lists the attributes by which the store looks up resources of a type, the quickest first.
 func indexed(t *schema.ResourceType) []string {
-	if t == schema.User() {
+	if t.Same(schema.User()) {
 		return []string{"id", "userName", "externalId"}
 	}
 	return []string{"id", "displayName", "externalId"}

@@ -13,7 +13,7 @@ import (
 )
 
 func (h *Handler) getGroup(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.Group())
+	projection, err := c.projection(c.types.group)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (h *Handler) getGroup(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) createGroup(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.Group())
+	projection, err := c.projection(c.types.group)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (h *Handler) createGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := translate.GroupSpec(body)
+	spec, err := translate.GroupSpec(c.types.group, body)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (h *Handler) createGroup(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) putGroup(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.Group())
+	projection, err := c.projection(c.types.group)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (h *Handler) putGroup(ctx context.Context, c *call) (*answer, error) {
 
 // patchGroup answers without a body, because its cost must not grow with the group, unless the client asks for attributes.
 func (h *Handler) patchGroup(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.Group())
+	projection, err := c.projection(c.types.group)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (h *Handler) patchGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	operations, err := patch.Parse(schema.Group(), body)
+	operations, err := patch.Parse(c.types.group, body)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (h *Handler) patchGroup(ctx context.Context, c *call) (*answer, error) {
 			}
 			return c.checkIfMatch(&role.ObjectMeta)
 		}
-		next, err := patch.Apply(schema.Group(), translate.GroupResource(role, nil, c.base), operations, c.dialect())
+		next, err := patch.Apply(c.types.group, translate.GroupResource(role, nil, c.base), operations, c.dialect())
 		if err != nil {
 			return err
 		}
@@ -145,7 +145,7 @@ func (c *call) changeGroup(role *v1alpha1.ScimRole, next scim.Resource) error {
 	if err := c.checkIfMatch(&role.ObjectMeta); err != nil {
 		return err
 	}
-	spec, err := translate.MergeGroup(role, next)
+	spec, err := translate.MergeGroup(c.types.group, role, next)
 	if err != nil {
 		return err
 	}

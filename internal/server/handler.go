@@ -28,6 +28,7 @@ type Handler struct {
 	newest      *newestDirectories
 	// strangers counts requests without a credential, where they are let in.
 	strangers *failureLimits
+	declared  declarations
 	// turns has room for the large bodies that are being worked on.
 	turns chan struct{}
 }
@@ -66,6 +67,7 @@ type call struct {
 
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
+	types      resourceTypes
 	credential string
 	// userID is the user whom the credential acts for; empty when that is nobody.
 	userID string
@@ -179,7 +181,7 @@ func (h *Handler) admit(ctx context.Context, c *call, name string, discovery boo
 			". The SCIM base URL has the form " + baseForm + "; `kubectl get scimdirectories` lists them."}
 	}
 	// An unauthenticated path is not echoed, but the log should name a directory that exists.
-	c.directory = directory
+	c.directory, c.types = directory, h.declared.of(directory)
 	c.base = h.baseURL(c.request, name)
 	if discovery && directory.Spec.Discovery == v1alpha1.DiscoveryPublic && len(c.request.Header.Values("Authorization")) == 0 {
 		if err := h.admitAnybody(c); err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func (h *Handler) getUser(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.User())
+	projection, err := c.projection(c.types.user)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (h *Handler) getUser(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) createUser(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.User())
+	projection, err := c.projection(c.types.user)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (h *Handler) createUser(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec, err := translate.UserSpec(body)
+	spec, err := translate.UserSpec(c.types.user, body)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (h *Handler) createUser(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) putUser(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.User())
+	projection, err := c.projection(c.types.user)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (h *Handler) putUser(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (h *Handler) patchUser(ctx context.Context, c *call) (*answer, error) {
-	projection, err := c.projection(schema.User())
+	projection, err := c.projection(c.types.user)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +83,13 @@ func (h *Handler) patchUser(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	operations, err := patch.Parse(schema.User(), body)
+	operations, err := patch.Parse(c.types.user, body)
 	if err != nil {
 		return nil, err
 	}
 	user, err := h.cfg.Store.UpdateUser(ctx, c.directory.Name, c.id, func(user *v1alpha1.ScimUser) error {
 		// Groups are read-only, so that the operations need not see them.
-		next, err := patch.Apply(schema.User(), translate.UserResource(user, nil, c.base), operations, c.dialect())
+		next, err := patch.Apply(c.types.user, translate.UserResource(user, nil, c.base), operations, c.dialect())
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (c *call) changeUser(user *v1alpha1.ScimUser, next scim.Resource) error {
 	if err := c.checkIfMatch(&user.ObjectMeta); err != nil {
 		return err
 	}
-	spec, err := translate.MergeUser(user, next)
+	spec, err := translate.MergeUser(c.types.user, user, next)
 	if err != nil {
 		return err
 	}

@@ -7,18 +7,16 @@ import (
 )
 
 // GroupSpec normalises a resource and turns it into the spec of a new role, without a directory and without members: those come as
-// scim.MemberOp. What the schemas do not allow, and a displayName that is missing, is 400 invalidValue.
-func GroupSpec(in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
-	return groupSpec(in, nil, unknown{})
+// scim.MemberOp. What the schemas do not allow, and a displayName that is missing, is 400 invalidValue. The type is
+// schema.Group, with extensions or without.
+func GroupSpec(t *schema.ResourceType, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	return groupSpec(t, in, nil, unknown{})
 }
 
 // groupSpec is GroupSpec for a change of a group that is stored. What is stored already is not checked again.
-func groupSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimRoleSpec, error) {
-	res, err := schema.NormalizeOver(schema.Group(), in, stored)
+func groupSpec(t *schema.ResourceType, in, stored scim.Resource, kept unknown) (v1alpha1.ScimRoleSpec, error) {
+	res, err := normalised(t, in, stored)
 	if err != nil {
-		return v1alpha1.ScimRoleSpec{}, err
-	}
-	if err := schema.RequireAll(schema.Group(), res); err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}
 	kept = unknownMembers(schema.Group(), res, kept)
@@ -33,8 +31,8 @@ func groupSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimRoleSpec, e
 
 // MergeGroup gives the spec that a PUT of the resource, or a PATCH that led to it, leaves of the current role. The directory and
 // all fields of membership stay as they are.
-func MergeGroup(current *v1alpha1.ScimRole, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
-	next, err := groupSpec(in, GroupResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
+func MergeGroup(t *schema.ResourceType, current *v1alpha1.ScimRole, in scim.Resource) (v1alpha1.ScimRoleSpec, error) {
+	next, err := groupSpec(t, in, GroupResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
 	if err != nil {
 		return v1alpha1.ScimRoleSpec{}, err
 	}

@@ -87,9 +87,10 @@ type Reader struct {
 	group                  groupSource
 }
 
-// NewReader makes a reader of resources of one type, which wants nothing yet. The base is that of UserResource and GroupResource.
+// NewReader makes a reader of resources of one type, which wants nothing yet. The base is that of UserResource and GroupResource. What has
+// been added to the type is read like what no schema names, because it is stored like that.
 func NewReader(t *schema.ResourceType, base string) *Reader {
-	return &Reader{t: t, base: base, resource: builder{}}
+	return &Reader{t: t.Standard(), base: base, resource: builder{}}
 }
 
 // Want has the resources to come have an attribute too, with all its parts. With a URN, which may be that of no known schema, it is

@@ -80,7 +80,7 @@ func patched(t *testing.T, user *v1alpha1.ScimUser, operation string) (v1alpha1.
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}
-	return translate.MergeUser(user, next)
+	return translate.MergeUser(schema.User(), user, next)
 }
 
 // TestWhatIsStoredStopsNothing changes users whose objects are malformed: the change is made, and the rest stays byte for byte.
@@ -90,7 +90,7 @@ func TestWhatIsStoredStopsNothing(t *testing.T) {
 			t.Helper()
 			body := decode(t, string(translate.AppendUser(nil, user, nil, base)))
 			body["active"] = active
-			return translate.MergeUser(user, body)
+			return translate.MergeUser(schema.User(), user, body)
 		}
 	}
 	operation := func(text string) func(*testing.T, *v1alpha1.ScimUser) (v1alpha1.ScimUserSpec, error) {
@@ -131,7 +131,7 @@ func TestPutOfLessThanIsStored(t *testing.T) {
 	no := false
 	want := v1alpha1.ScimUserSpec{Directory: "okta", UserName: "alice", Active: &no}
 	for _, c := range spoilt {
-		got, err := translate.MergeUser(spoiltUser(c.change), decode(t, `{"userName":"alice","active":false}`))
+		got, err := translate.MergeUser(schema.User(), spoiltUser(c.change), decode(t, `{"userName":"alice","active":false}`))
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%s: error %v (-want +got)\n%s", c.what, err, diff)
 		}
@@ -179,7 +179,7 @@ func TestPartOfWhatIsStored(t *testing.T) {
 func TestNewMalformedValueInPut(t *testing.T) {
 	for _, c := range spoilt {
 		for _, body := range []string{`"profileUrl":"a c"`, `"photos":[{"value":"a c"}]`, `"x509Certificates":[{"value":"AAAB"}]`, `"x":"` + strings.Repeat("x", 200_000) + `"`} {
-			if _, err := translate.MergeUser(spoiltUser(c.change), decode(t, `{"userName":"alice",`+body+`}`)); err == nil {
+			if _, err := translate.MergeUser(schema.User(), spoiltUser(c.change), decode(t, `{"userName":"alice",`+body+`}`)); err == nil {
 				t.Errorf("%s: %.40s is accepted", c.what, body)
 			}
 		}
@@ -201,7 +201,7 @@ func TestStoredGroupStopsNothing(t *testing.T) {
 	}
 	want := *role.Spec.DeepCopy()
 	want.DisplayName = "Ops"
-	got, err := translate.MergeGroup(role, next)
+	got, err := translate.MergeGroup(schema.Group(), role, next)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got)\n%s", err, diff)
 	}

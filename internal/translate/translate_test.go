@@ -19,6 +19,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/schema"
 	"github.com/scim-operator/scim-operator/internal/translate"
 )
 
@@ -164,7 +165,7 @@ func TestEchoChangesNoUser(t *testing.T) {
 		user := &v1alpha1.ScimUser{ObjectMeta: object("alice-0123456789"), Spec: userSpecs.Draw(t, "spec")}
 		groups := []translate.GroupRef{{ID: "g-1", DisplayName: words.Draw(t, "group")}}
 		resource := translate.UserResource(user, groups, base)
-		spec, err := translate.UserSpec(resource)
+		spec, err := translate.UserSpec(schema.User(), resource)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -180,7 +181,7 @@ func TestEchoChangesNoUser(t *testing.T) {
 			t.Fatalf("AppendUser renders %s, UserResource is %s", text, scim.AppendValue(nil, resource))
 		}
 		user.Spec.Directory = "okta"
-		merged, err := translate.MergeUser(user, rendered)
+		merged, err := translate.MergeUser(schema.User(), user, rendered)
 		if diff := cmp.Diff(user.Spec, merged); diff != "" || err != nil {
 			t.Fatalf("a PUT of the answer: %v (-stored +put)\n%s", err, diff)
 		}
@@ -202,7 +203,7 @@ func TestEchoChangesNoGroup(t *testing.T) {
 		if err != nil || !has || strings.Join(ids, ",") != strings.Join(members.IDs, ",") {
 			t.Fatalf("%s: members %v, %v, error %v", text, has, ids, err)
 		}
-		merged, err := translate.MergeGroup(role, attrs)
+		merged, err := translate.MergeGroup(schema.Group(), role, attrs)
 		if diff := cmp.Diff(role.Spec, merged); diff != "" || err != nil {
 			t.Fatalf("a PUT of the answer: %v (-stored +put)\n%s", err, diff)
 		}
@@ -278,22 +279,22 @@ func TestMergeUser(t *testing.T) {
 		// The API server writes JSON in its own way.
 		Extensions: map[string]apiextensionsv1.JSON{"urn:x": {Raw: []byte(`{"b": "\u003c", "a":1.0}`)}},
 	}}
-	got, err := translate.MergeUser(current, decode(t, `{"userName":"b","urn:x":{"a":1,"b":"<"}}`))
+	got, err := translate.MergeUser(schema.User(), current, decode(t, `{"userName":"b","urn:x":{"a":1,"b":"<"}}`))
 	want := v1alpha1.ScimUserSpec{Directory: "okta", UserName: "b", Active: &inactive, Extensions: maps.Clone(current.Spec.Extensions)}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("OKTA 4.3: PUT without active keeps the state, and drops what is left out: %v (-want +got)\n%s", err, diff)
 	}
-	got, err = translate.MergeUser(current, decode(t, `{"userName":"b","active":"True"}`))
+	got, err = translate.MergeUser(schema.User(), current, decode(t, `{"userName":"b","active":"True"}`))
 	if err != nil || got.Active == nil || !*got.Active || got.Extensions != nil {
 		t.Errorf("OKTA 4.5: active reactivates: %v, %+v", err, got)
 	}
-	if _, err = translate.MergeUser(current, decode(t, `{"active":true}`)); err == nil || !strings.Contains(err.Error(), "userName is required") {
+	if _, err = translate.MergeUser(schema.User(), current, decode(t, `{"active":true}`)); err == nil || !strings.Contains(err.Error(), "userName is required") {
 		t.Errorf("RFC 7644 3.5.1: required attributes: %v", err)
 	}
 }
 
 func TestUserSpecOfOktasCreate(t *testing.T) {
-	got, err := translate.UserSpec(decode(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+scim.EnterpriseUserSchema+`"],
+	got, err := translate.UserSpec(schema.User(), decode(t, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+scim.EnterpriseUserSchema+`"],
 		"userName":"test.user@okta.local","name":{"givenName":"Test","familyName":"User"},
 		"emails":[{"primary":true,"value":"test.user@okta.local","type":"work"}],"displayName":"Test User","locale":"en-US",
 		"externalId":"00ujl29u0le5T6Aj10h7","groups":[],"password":"1mz050nq","title":"Sales Manager","`+scim.EnterpriseUserSchema+`":{"department":"Sales"}}`))
@@ -333,7 +334,7 @@ func BenchmarkUserSpec(b *testing.B) {
 	r := translate.UserResource(benchmarkUser(), nil, base)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := translate.UserSpec(r); err != nil {
+		if _, err := translate.UserSpec(schema.User(), r); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/scim/schema"
 	"github.com/scim-operator/scim-operator/internal/translate"
 )
 
@@ -20,7 +21,7 @@ const withParts = `{"userName":"alice","name":{"givenName":"A","nick":{"a":[1,nu
 
 func created(t *testing.T, body string) *v1alpha1.ScimUser {
 	t.Helper()
-	spec, err := translate.UserSpec(decode(t, body))
+	spec, err := translate.UserSpec(schema.User(), decode(t, body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +56,11 @@ func TestUnknownPartsAreReturned(t *testing.T) {
 	if places != 11 {
 		t.Errorf("RawEntries gives %d places, want 11", places)
 	}
-	spec, err := translate.MergeUser(user, decode(t, withParts))
+	spec, err := translate.MergeUser(schema.User(), user, decode(t, withParts))
 	if diff := cmp.Diff(user.Spec, spec); diff != "" || err != nil {
 		t.Errorf("OKTA 4.3: an echo changes nothing, not even the spelling: %v (-stored +put)\n%s", err, diff)
 	}
-	spec, err = translate.MergeUser(user, decode(t, strings.Replace(withParts, `"verified":true`, `"verified":false`, 1)))
+	spec, err = translate.MergeUser(schema.User(), user, decode(t, strings.Replace(withParts, `"verified":true`, `"verified":false`, 1)))
 	if diff := cmp.Diff(`false`, string(spec.Emails[0].AdditionalAttributes["verified"].Raw)); diff != "" || err != nil {
 		t.Errorf("another value is another value: %v\n%s", err, diff)
 	}

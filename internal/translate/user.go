@@ -9,9 +9,9 @@ import (
 )
 
 // UserSpec normalises a resource and turns it into the spec of a new user, without a directory. An absent `active` means true. What
-// the schemas do not allow, and a userName that is missing, is 400 invalidValue.
-func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	spec, err := userSpec(in, nil, unknown{})
+// the schemas do not allow, and a userName that is missing, is 400 invalidValue. The type is schema.User, with extensions or without.
+func UserSpec(t *schema.ResourceType, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	spec, err := userSpec(t, in, nil, unknown{})
 	if err == nil && spec.Active == nil {
 		active := true
 		spec.Active = &active
@@ -20,12 +20,9 @@ func UserSpec(in scim.Resource) (v1alpha1.ScimUserSpec, error) {
 }
 
 // userSpec is UserSpec with Active nil where the resource says nothing of it. What is stored already is not checked again.
-func userSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimUserSpec, error) {
-	res, err := schema.NormalizeOver(schema.User(), in, stored)
+func userSpec(t *schema.ResourceType, in, stored scim.Resource, kept unknown) (v1alpha1.ScimUserSpec, error) {
+	res, err := normalised(t, in, stored)
 	if err != nil {
-		return v1alpha1.ScimUserSpec{}, err
-	}
-	if err := schema.RequireAll(schema.User(), res); err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}
 	kept = unknownMembers(schema.User(), res, kept)
@@ -62,8 +59,8 @@ func userSpec(in, stored scim.Resource, kept unknown) (v1alpha1.ScimUserSpec, er
 // `active` is absent, since to reactivate somebody by leaving a word out would be a silent grant. Values that mean the same as the
 // current ones keep their bytes, so that an echo is equal to what is stored. What the current user has is not checked: a malformed
 // value that somebody wrote into the object stays until a client sends another, and stops no change of anything else.
-func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
-	next, err := userSpec(in, UserResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
+func MergeUser(t *schema.ResourceType, current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserSpec, error) {
+	next, err := userSpec(t, in, UserResource(current, nil, ""), unknown{current.Spec.Extensions, current.Spec.AdditionalAttributes})
 	if err != nil {
 		return v1alpha1.ScimUserSpec{}, err
 	}
@@ -79,6 +76,18 @@ func MergeUser(current *v1alpha1.ScimUser, in scim.Resource) (v1alpha1.ScimUserS
 		keepRaw(before[place], entries)
 	}
 	return next, nil
+}
+
+// normalised brings a resource into canonical form, with all that is required.
+func normalised(t *schema.ResourceType, in, stored scim.Resource) (scim.Resource, error) {
+	res, err := schema.NormalizeOver(t, in, stored)
+	if err != nil {
+		return nil, err
+	}
+	if err := schema.RequireAll(t, res); err != nil {
+		return nil, err
+	}
+	return res, schema.RequireExtensions(t, res, stored)
 }
 
 func name(r object) *v1alpha1.Name {

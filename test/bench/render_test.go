@@ -26,7 +26,7 @@ func BenchmarkNormalise(b *testing.B) {
 	}
 	b.ReportAllocs()
 	withCPU(b, func() {
-		_, err := translate.UserSpec(resource)
+		_, err := translate.UserSpec(schema.User(), resource)
 		must(b, err)
 	})
 }

@@ -71,11 +71,13 @@ func (n *node) comparesOne(v any) bool {
 // find returns the value of the attribute before the dot.
 func (r *reference) find(in map[string]any) any {
 	if r.urn != "" {
-		inner := get(in, r.urn, r.root != nil)
+		// What a person has described only lately may be stored under other spellings.
+		inner := get(in, r.urn, false)
 		if r.name == "" {
 			return inner
 		}
 		in, _ = inner.(map[string]any)
+		return get(in, r.name, false)
 	}
 	return get(in, r.name, r.root != nil)
 }

@@ -357,6 +357,8 @@ func (n *node) typed() string {
 		v.at = at
 	case schema.String, schema.Reference:
 		v.kind = textLiteral
+	case schema.Decimal, schema.Integer:
+		return n.typedNumber()
 	default:
 		if v.kind == booleanLiteral && n.op != eq && n.op != ne {
 			return "a boolean goes with eq and ne only"
@@ -364,6 +366,17 @@ func (n *node) typed() string {
 	}
 	if !n.attr.caseExact() {
 		v.folded = strings.ToLower(v.text)
+	}
+	return ""
+}
+
+// typedNumber wants a number and an operator that goes with numbers.
+func (n *node) typedNumber() string {
+	switch {
+	case n.op == co || n.op == sw || n.op == ew:
+		return n.attr.leaf.Name + " is a number, which has no parts; use eq, ne, gt, ge, lt, le or pr"
+	case n.value.kind != numberLiteral:
+		return n.attr.leaf.Name + " is a number; compare it with one, not in quotes"
 	}
 	return ""
 }

@@ -167,7 +167,7 @@ func (a *applier) guard(kind Kind, path *filter.Path, value any, lenient bool) (
 		return true, nil
 	case attr.Mutability == schema.ReadOnly:
 		return false, refuse(scim.TypeMutability, attr.Name+" is read-only.")
-	case attr.Name == membersName && a.t == schema.Group():
+	case attr.Name == membersName && a.t.Same(schema.Group()):
 		return false, refuse(scim.TypeInvalidPath, "this change of members is not supported.")
 	case kind != Add && attr.Required && path.Sub == "" && (kind == Remove || value == nil):
 		return false, refuse(scim.TypeMutability, attr.Name+" is required and cannot be removed.")

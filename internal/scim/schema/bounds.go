@@ -26,7 +26,7 @@ func tallyOf(t *ResourceType, r scim.Resource) tally {
 		switch {
 		case a != nil:
 			sum.bytes += unknownParts(a, v)
-		case s != nil:
+		case s != nil && !s.Declared:
 			sum.extension(s, v)
 		default:
 			if IsURN(name) {
@@ -80,11 +80,11 @@ func unknownParts(a *Attribute, v any) int {
 func (sum tally) check(stored tally) error {
 	switch {
 	case sum.extensions > max(maxExtensions, stored.extensions):
-		return invalid(fmt.Sprintf("The resource has more than %d schema extensions that this server does not know.", maxExtensions))
+		return invalid(fmt.Sprintf("The resource has more than %d schema extensions besides the standard's.", maxExtensions))
 	case sum.additional > max(maxAdditional, stored.additional):
-		return invalid(fmt.Sprintf("The resource has more than %d attributes that this server does not know.", maxAdditional))
+		return invalid(fmt.Sprintf("The resource has more than %d attributes besides the standard's.", maxAdditional))
 	case sum.bytes > max(maxUnknownBytes, stored.bytes):
-		return invalid(fmt.Sprintf("Attributes that this server does not know take more than %d bytes together.", maxUnknownBytes))
+		return invalid(fmt.Sprintf("Attributes besides the standard's take more than %d bytes together.", maxUnknownBytes))
 	}
 	return nil
 }

@@ -62,6 +62,8 @@ func NormalizeElement(a *Attribute, path string, v, stored any) (any, error) {
 		return normalizeComplex(a, path, v, stored)
 	case Boolean:
 		return normalizeBoolean(path, v)
+	case Decimal, Integer:
+		return normalizeNumber(a, path, v)
 	default:
 		return normalizeString(a, path, v)
 	}
@@ -152,6 +154,24 @@ func normalizeBoolean(path string, v any) (any, error) {
 		}
 	}
 	return nil, invalid(path + " must be a boolean, true or false.")
+}
+
+// normalizeNumber wants a number, and of an integer neither a fraction nor an exponent (RFC 7643 sections 2.3.3 and 2.3.4).
+func normalizeNumber(a *Attribute, path string, v any) (any, error) {
+	switch v := v.(type) {
+	case json.Number:
+		if _, err := strconv.ParseInt(v.String(), 10, 64); a.Type == Decimal || err == nil {
+			return v, nil
+		}
+	case string:
+		if v == "" {
+			return nil, nil
+		}
+	}
+	if a.Type == Integer {
+		return nil, invalid(path + " must be an integer, a number without a fraction and not in quotes.")
+	}
+	return nil, invalid(path + " must be a number, not in quotes.")
 }
 
 func normalizeString(a *Attribute, path string, v any) (any, error) {

@@ -49,6 +49,23 @@ func RequireAll(t *ResourceType, r scim.Resource) error {
 	return nil
 }
 
+// RequireExtensions refuses (400 invalidValue) a normalised resource with an extension that lacks a required attribute, unless that
+// extension is as the stored resource has it.
+func RequireExtensions(t *ResourceType, r, stored scim.Resource) error {
+	for _, s := range t.Extensions {
+		v, ok := r[s.ID].(map[string]any)
+		if !ok || scim.Equal(v, storedUnder(s, stored)) {
+			continue
+		}
+		for _, a := range s.Attributes {
+			if _, ok := v[a.Name]; a.Required && !ok {
+				return invalid(s.ID + ":" + a.Name + " is required in this extension and must not be empty.")
+			}
+		}
+	}
+	return nil
+}
+
 type normalizer struct {
 	t           *ResourceType
 	out, stored scim.Resource
@@ -125,10 +142,14 @@ func (n *normalizer) attribute(a *Attribute, v any) error {
 func (n *normalizer) extension(s *Schema, v any) error {
 	in, ok := v.(map[string]any)
 	if !ok && v != nil {
+		if before, _ := n.stored.Get(s.ID); scim.Equal(before, v) {
+			n.out[s.ID] = v
+			return nil
+		}
 		return invalid(s.ID + " must be an object of attributes.")
 	}
 	out := map[string]any{}
-	stored, _ := n.stored[s.ID].(map[string]any)
+	stored := storedUnder(s, n.stored)
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		a := s.Attribute(name)
 		if a == nil {
@@ -150,6 +171,25 @@ func (n *normalizer) extension(s *Schema, v any) error {
 		n.out[s.ID] = out
 	}
 	return nil
+}
+
+// storedUnder gives what the stored resource has under an extension, by the names of its schema. A declared one may have been stored
+// under other spellings, before it was declared.
+func storedUnder(s *Schema, stored scim.Resource) map[string]any {
+	if !s.Declared || stored == nil {
+		under, _ := stored[s.ID].(map[string]any)
+		return under
+	}
+	v, _ := stored.Get(s.ID)
+	under, _ := v.(map[string]any)
+	out := make(map[string]any, len(under))
+	for name, v := range under {
+		if a := s.Attribute(name); a != nil {
+			name = a.Name
+		}
+		out[name] = v
+	}
+	return out
 }
 
 // keep copies a member that no schema names, unless it is null. Its name is checked if it is not known to be in the store already.

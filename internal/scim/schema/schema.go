@@ -3,6 +3,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/scim-operator/scim-operator/internal/scim"
@@ -15,6 +16,8 @@ type Type string
 const (
 	String    Type = "string"
 	Boolean   Type = "boolean"
+	Decimal   Type = "decimal"
+	Integer   Type = "integer"
 	DateTime  Type = "dateTime"
 	Binary    Type = "binary"
 	Reference Type = "reference"
@@ -87,6 +90,9 @@ func find(list []*Attribute, name string) *Attribute {
 type Schema struct {
 	ID, Name, Description string
 	Attributes            []*Attribute
+	// Declared says that a person has described the schema to this server: what it names is checked, and kept as JSON like what no
+	// schema names, within the same bounds.
+	Declared bool
 }
 
 // Attribute finds an attribute without regard to case; nil when there is none.
@@ -100,6 +106,9 @@ type ResourceType struct {
 	Extensions                  []*Schema
 	// Common are the attributes of every resource: schemas, id, externalId and meta (RFC 7643 section 3.1).
 	Common []*Attribute
+
+	// standard is the type that this one was made from by With; nil where it was not.
+	standard *ResourceType
 }
 
 // Attribute finds a core or common attribute without regard to case; nil when there is none.
@@ -119,6 +128,28 @@ func (t *ResourceType) Extension(urn string) *Schema {
 	}
 	return nil
 }
+
+// With returns the resource type with more extensions, which go after those that it has. The type itself stays as it is.
+func (t *ResourceType) With(extensions ...*Schema) *ResourceType {
+	if len(extensions) == 0 {
+		return t
+	}
+	more := *t
+	more.standard = t.Standard()
+	more.Extensions = slices.Concat(t.Extensions, extensions)
+	return &more
+}
+
+// Standard returns the type without what With has added.
+func (t *ResourceType) Standard() *ResourceType {
+	if t.standard == nil {
+		return t
+	}
+	return t.standard
+}
+
+// Same says whether two types are of the same resources, whatever extensions go with each.
+func (t *ResourceType) Same(other *ResourceType) bool { return t.Standard() == other.Standard() }
 
 // IsCore says whether the URN is that of the core schema.
 func (t *ResourceType) IsCore(urn string) bool { return strings.EqualFold(t.Core.ID, urn) }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -17,6 +18,8 @@ func checkString(a *Attribute, path, v string) (any, error) {
 		return v, checkBinary(a, path, v)
 	case Reference:
 		return v, checkReference(path, v)
+	case DateTime:
+		return v, checkDateTime(path, v)
 	}
 	for _, canonical := range a.CanonicalValues {
 		if strings.EqualFold(canonical, v) {
@@ -41,6 +44,16 @@ func checkBinary(a *Attribute, path, v string) error {
 		return invalid(path + " must be one certificate, DER in base64.")
 	}
 	return nil
+}
+
+// checkDateTime wants a date and a time as xsd:dateTime has them, in which the time zone may be missing (RFC 7643 section 2.3.5).
+func checkDateTime(path, v string) error {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05"} {
+		if _, err := time.Parse(layout, v); err == nil {
+			return nil
+		}
+	}
+	return invalid(path + " must be a date and time, such as 2026-01-31T12:00:00Z.")
 }
 
 // checkReference wants a URI, absolute or relative (RFC 7643 section 2.3.7). Characters beyond ASCII are let through, because clients
