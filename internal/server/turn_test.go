@@ -1,48 +1,59 @@
-package server_test
+package server
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/scim-operator/scim-operator/internal/server"
+	"github.com/scim-operator/scim-operator/internal/scim"
 )
 
-// TestLargeBodiesTakeTurns: two large bodies are worked on at a time. A third waits, and is told to come again when its time is up; what
-// is small never waits.
+// largeCall is a call with a body of so many bytes, whose time ends with the context.
+func largeCall(ctx context.Context, turns chan struct{}, size int) (*call, io.Reader) {
+	c := &call{ctx: ctx, turns: turns}
+	return c, &turnReader{from: strings.NewReader(strings.Repeat(" ", size)), c: c}
+}
+
+// TestLargeBodiesTakeTurns: as many large bodies as there are turns are worked on at a time. The next one waits, and is told to come
+// again when its time is up; what is small never waits.
 func TestLargeBodiesTakeTurns(t *testing.T) {
-	s := newSCIM(t, func(cfg *server.Config) { cfg.RequestTimeout = 3 * time.Second })
-	large := `{"displayName":"takes turns","members":[` + strings.Repeat(" ", 2<<20)
-	var holding sync.WaitGroup
-	var release []func()
-	for range 2 {
-		body, rest := io.Pipe()
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.address+s.base()+"/Groups", body)
-		must(t, err)
-		request.Header.Set("Authorization", "Bearer "+token)
-		holding.Go(func() {
-			response, err := http.DefaultClient.Do(request)
-			if err == nil {
-				response.Body.Close()
-			}
-		})
-		// So much does not fit into the buffers between client and server, so that the server has read enough to hold a turn.
-		_, err = io.WriteString(rest, large+strings.Repeat(" ", 12<<20))
-		must(t, err)
-		release = append(release, func() { _ = rest.Close() })
+	turns := make(chan struct{}, largeTurns)
+	var holding []*call
+	for range largeTurns {
+		c, body := largeCall(t.Context(), turns, 2*largeBody)
+		if n, err := io.Copy(io.Discard, body); err != nil || n != 2*largeBody {
+			t.Fatalf("a large body: %d bytes and %v, want all of them", n, err)
+		}
+		holding = append(holding, c)
 	}
-	refusal := s.do(http.MethodPost, s.base()+"/Groups", large+"]}", "Authorization: Bearer "+token)
-	contains(t, refused(t, refusal, http.StatusTooManyRequests, ""), "large", "again")
-	if refusal.header.Get("Retry-After") == "" {
-		t.Error("a 429 has a Retry-After, without which Okta does not send the request again")
+	_, small := largeCall(t.Context(), turns, largeBody)
+	if n, err := io.ReadAll(io.LimitReader(small, largeBody)); err != nil || len(n) != largeBody {
+		t.Errorf("a small body: %d bytes and %v, want all of them at once", len(n), err)
 	}
-	s.call(http.StatusCreated, http.MethodPost, "/Groups", `{"displayName":"small"}`)
-	for _, end := range release {
-		end()
+	timeUp, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, body := largeCall(timeUp, turns, 2*largeBody)
+	n, err := io.Copy(io.Discard, body)
+	var refusal *scim.Error
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusTooManyRequests || refusal.RetryAfter < time.Second || n > largeBody+64<<10 {
+		t.Errorf("one large body more: %d bytes and %v, want about %d and a 429", n, err, largeBody)
 	}
-	holding.Wait()
-	s.call(http.StatusCreated, http.MethodPost, "/Groups", large+"]}")
+	late.endTurn()
+	waiting, body := largeCall(t.Context(), turns, 2*largeBody)
+	done := make(chan error, 1)
+	go func() { _, err := io.Copy(io.Discard, body); done <- err }()
+	holding[0].endTurn()
+	if err := <-done; err != nil {
+		t.Errorf("a body whose turn has come: %v", err)
+	}
+	waiting.endTurn()
+	holding[1].endTurn()
+	holding[1].endTurn()
+	if len(turns) != 0 {
+		t.Errorf("%d turns are taken after all calls have ended, want none", len(turns))
+	}
 }
