@@ -67,7 +67,7 @@ type call struct {
 
 	// directory and credential are set once they are known to be right, route and id once the path is.
 	directory  *v1alpha1.ScimDirectory
-	types      resourceTypes
+	types      directoryTypes
 	credential string
 	// userID is the user whom the credential acts for; empty when that is nobody.
 	userID string

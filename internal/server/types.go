@@ -11,13 +11,13 @@ import (
 	"github.com/scim-operator/scim-operator/internal/scim/schema"
 )
 
-// resourceTypes are the types of resources of one directory: the standard's, with the extensions that the ScimDirectory describes.
-type resourceTypes struct {
+// directoryTypes are the types of resources of one directory: the standard's, with the extensions that the ScimDirectory describes.
+type directoryTypes struct {
 	user, group *schema.ResourceType
 }
 
 // all lists the types in the order in which /ResourceTypes has them.
-func (t resourceTypes) all() []*schema.ResourceType { return []*schema.ResourceType{t.user, t.group} }
+func (t directoryTypes) all() []*schema.ResourceType { return []*schema.ResourceType{t.user, t.group} }
 
 // schemas lists the schemas of a directory in the order in which /Schemas has them: those that are built in, and then those that the
 // directory describes.
@@ -42,16 +42,16 @@ type declarations struct {
 
 type declaration struct {
 	generation int64
-	types      resourceTypes
+	types      directoryTypes
 }
 
 // maxDeclarations is the number of directories beyond which what is known is thrown away: most of them are gone by then.
 const maxDeclarations = 256
 
 // of gives the types of a directory.
-func (d *declarations) of(directory *v1alpha1.ScimDirectory) resourceTypes {
+func (d *declarations) of(directory *v1alpha1.ScimDirectory) directoryTypes {
 	if len(directory.Spec.ExtensionSchemas) == 0 {
-		return resourceTypes{schema.User(), schema.Group()}
+		return directoryTypes{schema.User(), schema.Group()}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +66,7 @@ func (d *declarations) of(directory *v1alpha1.ScimDirectory) resourceTypes {
 	return made
 }
 
-func declaredTypes(list []v1alpha1.ExtensionSchema) resourceTypes {
+func declaredTypes(list []v1alpha1.ExtensionSchema) directoryTypes {
 	var users, groups []*schema.Schema
 	for i := range list {
 		s := declaredSchema(&list[i])
@@ -76,7 +76,7 @@ func declaredTypes(list []v1alpha1.ExtensionSchema) resourceTypes {
 			users = append(users, s)
 		}
 	}
-	return resourceTypes{schema.User().With(users...), schema.Group().With(groups...)}
+	return directoryTypes{schema.User().With(users...), schema.Group().With(groups...)}
 }
 
 // declaredSchema is what a person has described, in the form of RFC 7643 section 7. Names and descriptions that are missing are made up,
