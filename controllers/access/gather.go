@@ -268,7 +268,7 @@ func (g *gatherer) user(ctx context.Context, user *v1alpha1.ScimUser, lookLive b
 	if err != nil {
 		return access.User{}, err
 	}
-	planned := access.User{Active: true, Counts: true}
+	planned := access.User{Active: true, Counts: true, Directory: user.Spec.Directory}
 	planned.Name, planned.Refusal = nameOf(&user.Spec)
 	return planned, nil
 }

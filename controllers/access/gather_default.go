@@ -18,11 +18,20 @@ const livePage = 1000
 
 // rules gives the members of a role that no list names.
 func (g *gatherer) rules(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Rule, error) {
-	members, err := g.defaultMembers(ctx, role)
-	if err != nil || len(members) == 0 {
-		return nil, err
+	var rules []access.Rule
+	for _, rule := range []struct {
+		label   string
+		members func(context.Context, *v1alpha1.ScimRole) ([]string, error)
+	}{{access.DefaultShard, g.defaultMembers}, {access.AssignedShard, g.assignedMembers}} {
+		members, err := rule.members(ctx, role)
+		if err != nil {
+			return nil, err
+		}
+		if len(members) > 0 {
+			rules = append(rules, access.Rule{Label: rule.label, Members: members})
+		}
 	}
-	return []access.Rule{{Label: access.DefaultShard, Members: members}}, nil
+	return rules, nil
 }
 
 // defaultMembers are the active users of all directories that name the role among their default roles. A role that a directory manages
@@ -31,8 +40,8 @@ func (g *gatherer) defaultMembers(ctx context.Context, role *v1alpha1.ScimRole) 
 	if role.Spec.Directory != "" {
 		return nil, nil
 	}
-	bound, doubtful := g.boundByDefault(role.Name)
-	directories, err := g.directoriesWith(ctx, role.Name, doubtful)
+	bound, doubtful := g.boundBy(access.DefaultShard, role.Name)
+	directories, err := g.directoriesThat(ctx, doubtful, func(d *v1alpha1.ScimDirectory) bool { return d.HasDefaultRole(role.Name) })
 	if err != nil {
 		return nil, err
 	}
@@ -44,29 +53,34 @@ func (g *gatherer) defaultMembers(ctx context.Context, role *v1alpha1.ScimRole) 
 		}
 		everybody = append(everybody, users...)
 	}
-	var members []string
-	for _, user := range everybody {
+	members, err := g.activeOf(ctx, everybody, doubtful)
+	if err != nil || doubtful {
+		return members, err
+	}
+	return members, g.missBound(ctx, bound, everybody)
+}
+
+// activeOf gives the ids of those users who are active, and makes the planner know them.
+func (g *gatherer) activeOf(ctx context.Context, users []*v1alpha1.ScimUser, doubtful bool) (ids []string, err error) {
+	for _, user := range users {
 		if !user.IsActive() || user.DeletionTimestamp != nil {
 			continue
 		}
 		if g.state.Users[user.Name], err = g.user(ctx, user, doubtful); err != nil {
 			return nil, err
 		}
-		members = append(members, user.Name)
+		ids = append(ids, user.Name)
 	}
-	if doubtful {
-		return members, nil
-	}
-	return members, g.missBound(ctx, bound, everybody)
+	return ids, nil
 }
 
-// boundByDefault gives the names that the grant's bindings of the rule have at present, and says whether one of these bindings is about to
+// boundBy gives the names that the grant's bindings of a rule have at present, and says whether one of these bindings is about to
 // lose somebody, so that absences must be looked at live.
-func (g *gatherer) boundByDefault(role string) (names map[string]bool, doubtful bool) {
+func (g *gatherer) boundBy(label, role string) (names map[string]bool, doubtful bool) {
 	names = map[string]bool{}
 	for _, binding := range g.existing {
 		rule, _, _ := strings.Cut(binding.Labels[v1alpha1.LabelShard], ".")
-		if rule != access.DefaultShard || binding.Labels[v1alpha1.LabelRole] != access.RoleLabel(role) {
+		if rule != label || binding.Labels[v1alpha1.LabelRole] != access.RoleLabel(role) {
 			continue
 		}
 		doubtful = doubtful || g.doubtful[binding.Name]
@@ -95,8 +109,8 @@ func (g *gatherer) missBound(ctx context.Context, bound map[string]bool, everybo
 	return nil
 }
 
-// directoriesWith gives the names of the directories that have the role as a default.
-func (g *gatherer) directoriesWith(ctx context.Context, role string, lookLive bool) ([]string, error) {
+// directoriesThat gives the names of the directories for which something holds.
+func (g *gatherer) directoriesThat(ctx context.Context, lookLive bool, holds func(*v1alpha1.ScimDirectory) bool) ([]string, error) {
 	from := g.cache
 	if lookLive {
 		from = g.live
@@ -107,7 +121,7 @@ func (g *gatherer) directoriesWith(ctx context.Context, role string, lookLive bo
 	}
 	var names []string
 	for i := range list.Items {
-		if list.Items[i].HasDefaultRole(role) {
+		if holds(&list.Items[i]) {
 			names = append(names, list.Items[i].Name)
 		}
 	}

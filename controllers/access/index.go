@@ -17,6 +17,7 @@ const (
 	indexGrantTarget = "access.grant.target"
 	indexGrantScope  = "access.grant.scope"
 	indexMember      = "access.member"
+	indexAssigned    = "access.assigned"
 	indexBindGrant   = "access.binding.grant"
 	indexBindSubject = "access.binding.subject"
 )
@@ -34,6 +35,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantRole, grantRoles},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantTarget, grantTarget},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantScope, grantScope},
+		{&v1alpha1.ScimUser{}, indexAssigned, assignedRoles},
 		{&v1alpha1.ScimRole{}, indexMember, roleMembers},
 		{&v1alpha1.ScimRoleSlice{}, indexMember, sliceMembers},
 		{&rbacv1.ClusterRoleBinding{}, indexBindGrant, bindingGrant},

@@ -151,14 +151,17 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	}
 	sameName := before.Spec.UserName == after.Spec.UserName && w.subject(ctx, before) == w.subject(ctx, after)
 	sameDirectory := before.Spec.Directory == after.Spec.Directory
-	if sameName && sameDirectory && before.IsActive() == after.IsActive() && before.UID == after.UID {
+	gone := except(assignedRoles(before), assignedRoles(after))
+	sameRoles := len(gone) == 0 && len(except(assignedRoles(after), assignedRoles(before))) == 0
+	if sameName && sameDirectory && sameRoles && before.IsActive() == after.IsActive() && before.UID == after.UID {
 		return effect{}
 	}
 	found := effect{grants: w.grantsOfMember(ctx, after)}
 	if !sameDirectory {
 		found.grants = append(found.grants, w.grantsByDefault(ctx, before.Spec.Directory)...)
 	}
-	if !sameName || !sameDirectory || !after.IsActive() {
+	found.grants = append(found.grants, w.grantsOfRoles(ctx, gone)...)
+	if !sameName || !sameDirectory || len(gone) > 0 || !after.IsActive() {
 		found.priority = priorityRevoke
 		found.grants = append(found.grants, w.grantsBinding(ctx, before)...)
 	}
@@ -230,12 +233,13 @@ func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) 
 		w.grantsBy(ctx, indexGrantRole, roleByName(claim.Spec.Owner))...)
 }
 
-// directory concerns every grant when the names of its users change; who is a member of what is not worth looking up for so rare an
+// directory concerns every grant when the names of its users change, or whether their attribute roles means anything; who is a member of what is not worth looking up for so rare an
 // event.
 func (w *watcher) directory(ctx context.Context, beforeObject, afterObject client.Object) effect {
 	before, _ := beforeObject.(*v1alpha1.ScimDirectory)
 	after, _ := afterObject.(*v1alpha1.ScimDirectory)
-	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username {
+	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username &&
+		before.Spec.RoleAssignment == after.Spec.RoleAssignment {
 		return w.defaultRoles(ctx, before, after)
 	}
 	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),

@@ -11,7 +11,7 @@ import (
 
 // grantsOfMember finds the grants that name a role that the user is a member of, by a list or by a rule.
 func (w *watcher) grantsOfMember(ctx context.Context, user *v1alpha1.ScimUser) []string {
-	return append(w.grantsOfUser(ctx, user.Name), w.grantsByDefault(ctx, user.Spec.Directory)...)
+	return slices.Concat(w.grantsOfUser(ctx, user.Name), w.grantsByDefault(ctx, user.Spec.Directory), w.grantsOfRoles(ctx, assignedRoles(user)))
 }
 
 // grantsByDefault finds the grants that name a default role of a directory.

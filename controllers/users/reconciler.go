@@ -64,7 +64,7 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 	if f.kubernetesUser, f.usernameErr, err = r.kubernetesUser(ctx, user); err != nil {
 		return f, err
 	}
-	if f.roles, err = r.countRoles(ctx, user.Name); err != nil {
+	if f.roles, err = r.countRoles(ctx, user); err != nil {
 		return f, err
 	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
@@ -106,9 +106,13 @@ func (r *reconciler) kubernetesUser(ctx context.Context, user *v1alpha1.ScimUser
 	return name, nil, nil
 }
 
-// countRoles counts the roles that list the user inline, in a slice, or among the local members.
-func (r *reconciler) countRoles(ctx context.Context, id string) (int, error) {
-	names := map[string]struct{}{}
+// countRoles counts the roles that list the user inline, in a slice, or among the local members, and those that its directory gives it.
+func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser) (int, error) {
+	id := user.Name
+	names, err := r.assigned(ctx, user)
+	if err != nil {
+		return 0, err
+	}
 	for _, index := range []string{store.IndexMember, indexLocalMember} {
 		var roles v1alpha1.ScimRoleList
 		if err := r.client.List(ctx, &roles, client.MatchingFields{index: id}, client.UnsafeDisableDeepCopy); err != nil {
@@ -132,4 +136,32 @@ func (r *reconciler) countRoles(ctx context.Context, id string) (int, error) {
 		}
 	}
 	return len(names), nil
+}
+
+// assigned are the roles that the user's directory gives it by the attribute roles: local ones and the directory's own, if it may give
+// any.
+func (r *reconciler) assigned(ctx context.Context, user *v1alpha1.ScimUser) (map[string]struct{}, error) {
+	names := map[string]struct{}{}
+	if user.Spec.Directory == "" || len(user.Spec.Roles) == 0 {
+		return names, nil
+	}
+	var directory v1alpha1.ScimDirectory
+	err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Directory}, &directory)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	if err != nil || directory.Spec.RoleAssignment != v1alpha1.RoleAssignmentEnabled {
+		return names, nil
+	}
+	for i := range user.Spec.Roles {
+		var role v1alpha1.ScimRole
+		err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Roles[i].Value}, &role)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("read role: %w", err)
+		}
+		if err == nil && (role.Spec.Directory == "" || role.Spec.Directory == user.Spec.Directory) {
+			names[role.Name] = struct{}{}
+		}
+	}
+	return names, nil
 }

@@ -103,6 +103,8 @@ type part struct {
 	label   string
 	members []string
 	missing bool
+	// directory is the one that pushed the members; empty when people listed them, or a rule did.
+	directory string
 	// rule says that the part is all of a rule, of any size.
 	rule bool
 }
@@ -112,23 +114,25 @@ type part struct {
 func parts(role Role) []part {
 	var all []part
 	for i, shard := range role.Shards {
-		all = appendParts(all, strconv.Itoa(i), shard)
+		all = appendParts(all, part{label: strconv.Itoa(i), directory: role.Directory}, shard)
 	}
-	all = appendParts(all, LocalShard, Shard{Members: role.Local})
+	all = appendParts(all, part{label: LocalShard}, Shard{Members: role.Local})
 	for _, rule := range role.Rules {
 		all = append(all, part{label: rule.Label, members: rule.Members, rule: true})
 	}
 	return all
 }
 
-func appendParts(all []part, label string, shard Shard) []part {
+func appendParts(all []part, like part, shard Shard) []part {
 	if shard.Missing {
-		return append(all, part{label: label, missing: true})
+		like.missing = true
+		return append(all, like)
 	}
 	for i := 0; i < len(shard.Members); i += MaxSubjects {
-		piece := part{label: label, members: shard.Members[i:min(i+MaxSubjects, len(shard.Members))]}
+		piece := like
+		piece.members = shard.Members[i:min(i+MaxSubjects, len(shard.Members))]
 		if i > 0 {
-			piece.label = label + "." + strconv.Itoa(i/MaxSubjects)
+			piece.label = like.label + "." + strconv.Itoa(i/MaxSubjects)
 		}
 		all = append(all, piece)
 	}

@@ -301,7 +301,11 @@ func (p *planner) resolvePart(piece part) resolvedPart {
 	resolved := resolvedPart{label: piece.label, missing: piece.missing, rule: piece.rule}
 	var names []string
 	for _, id := range piece.members {
-		name, refusal := p.state.Users[id].Subject()
+		user := p.state.Users[id]
+		if user.isStrangerTo(piece.directory) {
+			continue
+		}
+		name, refusal := user.Subject()
 		if refusal != "" {
 			resolved.refused = append(resolved.refused, Refusal{User: id, Reason: refusal})
 		}
@@ -312,6 +316,12 @@ func (p *planner) resolvePart(piece part) resolvedPart {
 	}
 	resolved.subjects = userSubjects(names)
 	return resolved
+}
+
+// isStrangerTo says whether the user came through another directory than the one that pushed a list. Local users are strangers to
+// nobody, and what people list has no directory.
+func (u User) isStrangerTo(directory string) bool {
+	return directory != "" && u.Directory != "" && u.Directory != directory
 }
 
 // Subject gives the name under which a user may be a subject; it is empty when the user may not be one. The refusal is empty unless

@@ -13,6 +13,9 @@ import (
 // DefaultShard is the label of the rule that makes the active users of a directory members of its default roles.
 const DefaultShard = "default"
 
+// AssignedShard is the label of the rule that makes users members of the roles that their attribute roles names.
+const AssignedShard = "assigned"
+
 // maxRuleShards is a number of shards that no division of ours reaches: a larger one comes from a label that somebody else wrote.
 const maxRuleShards = 10_000
 

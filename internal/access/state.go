@@ -85,6 +85,9 @@ type User struct {
 	Active bool `json:"active"`
 	// Counts says whether the ScimClaim of the userName names this user.
 	Counts bool `json:"counts"`
+	// Directory is the ScimDirectory that the user came through; empty for local users. What one directory pushes gives nothing to the
+	// users of another: a directory must not be able to put people whom it does not know into roles by guessing their ids.
+	Directory string `json:"directory,omitempty"`
 }
 
 // Namespace is one namespace of the cluster.
