@@ -122,9 +122,10 @@ type ScimDirectorySpec struct {
 	DefaultRoles []string `json:"defaultRoles,omitempty"`
 
 	// roleAssignment says whether the identity provider may read the cluster's roles and give them to users without groups:
-	// Enabled serves /Roles and /Entitlements in Okta's entitlement schemas, lists every ScimRole there, and makes a
-	// user a member of the roles in its attribute roles. The default is Disabled: /Roles answers 404 and the attribute roles is
-	// kept and returned without effect.
+	// Enabled serves /Roles and /Entitlements in Okta's entitlement schemas, lists the local ScimRoles and those of this directory under
+	// /Roles (and nothing under /Entitlements, because whatever can be given is a role), and makes a user of this directory a member of
+	// those roles whose ids are values of its attribute roles. The default is Disabled: both answer 404 and the attribute roles is kept
+	// and returned without effect.
 	// +optional
 	// +default="Disabled"
 	RoleAssignment RoleAssignment `json:"roleAssignment,omitempty"`

@@ -133,6 +133,13 @@ type ScimRoleStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Grants *int32 `json:"grants,omitempty"`
+
+	// lastSeenTime is when the identity provider last named this role by its id, to read or to change it. It is written at most once a
+	// day, so it can be that much too early; absent means never since the role was created. A group push that was ended at the identity
+	// provider without deleting the group there leaves the role behind (SCIM has no word for it), and then this time stands still:
+	// `kubectl scim detach` frees such a role. A group that nobody changes is not named either, so the time alone is no proof.
+	// +optional
+	LastSeenTime *metav1.Time `json:"lastSeenTime,omitempty"`
 }
 
 // ScimRole is one pushed group. By itself it grants nothing: a ClusterAccessGrant says what its members may do. The object's name
@@ -151,6 +158,7 @@ type ScimRoleStatus struct {
 // +kubebuilder:printcolumn:name="Directory",type=string,JSONPath=`.spec.directory`,description="Directory that the role came through; empty for local roles"
 // +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalId`,description="Id at the identity provider"
 // +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Why the role counts or does not"
+// +kubebuilder:printcolumn:name="Last-Seen",type=date,priority=1,JSONPath=`.status.lastSeenTime`,description="When the identity provider last named the role"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name is used as a label value: use at most 63 characters"
 type ScimRole struct {

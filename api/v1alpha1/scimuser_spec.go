@@ -139,8 +139,9 @@ type ScimUserSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.filter(v, has(v.primary) && v.primary).size() <= 1",message="at most one value of spec.entitlements may be primary: clear primary on the others"
 	Entitlements []MultiValue `json:"entitlements,omitempty"`
 
-	// roles are names that say who the user is, as the identity provider names them, at most 256. They are not ScimRoles and by
-	// themselves grant nothing.
+	// roles are names that say who the user is, as the identity provider names them, at most 256. By themselves they grant nothing.
+	// Where the directory's spec.roleAssignment is Enabled, a value that is the id (metadata.name) of a local ScimRole, or of one of
+	// the same directory, makes the user a member of that role.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256

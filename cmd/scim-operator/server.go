@@ -151,7 +151,7 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 	if err := identities.Watch(ctx, mgr.GetCache()); err != nil {
 		return nil, nil, fmt.Errorf("keeping the lists of the store: %w", err)
 	}
-	activity := server.NewActivity(server.StatusLastRequests{Client: live}, nil, log.WithName("activity"))
+	activity := server.NewActivity(server.StatusSightings{Client: live}, nil, log.WithName("activity"))
 	handler, err := server.New(server.Config{
 		Store:           identities,
 		Directories:     server.CachedDirectories{Reader: mgr.GetCache()},

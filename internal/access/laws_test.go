@@ -302,3 +302,34 @@ func TestDiffLeadsFromAnyWorldToAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestNoStrangers: what one directory pushes gives nothing to the people of another; lists that people wrote do.
+func TestNoStrangers(t *testing.T) {
+	grant := func(role string) v1alpha1.ClusterAccessGrantSpec {
+		return v1alpha1.ClusterAccessGrantSpec{
+			Roles: []v1alpha1.RoleSelector{{Name: role}}, To: v1alpha1.GrantTarget{Name: "view"}, Scope: v1alpha1.ScopeCluster,
+		}
+	}
+	for _, tc := range []struct {
+		role   Role
+		user   string
+		want   bool
+		reason string
+	}{
+		{Role{Directory: "okta", Shards: []Shard{{Members: []string{"u"}}}}, "okta", true, "a directory's own users are members of what it pushes"},
+		{Role{Directory: "okta", Shards: []Shard{{Members: []string{"u"}}}}, "", true, "so are local ones (S66)"},
+		{Role{Directory: "okta", Shards: []Shard{{Members: []string{"u"}}}}, "entra", false, "an id of another directory's user gives that user nothing"},
+		{Role{Directory: "okta", Local: []string{"u"}}, "entra", true, "people may put anybody into any role"},
+		{Role{Shards: []Shard{{Members: []string{"u"}}}}, "entra", true, "a local role has members whom people listed"},
+		{Role{Rules: []Rule{{Label: AssignedShard, Members: []string{"u"}}}}, "entra", true, "rules choose their users themselves"},
+	} {
+		tc.role.ID, tc.role.Counts = "r", true
+		plan := Plan(State{
+			Grants: []Grant{{Name: "g", Spec: grant("r")}}, Roles: []Role{tc.role}, Bindable: []string{"view"}, ClusterRoles: []string{"view"},
+			Users: map[string]User{"u": {Name: "somebody", Active: true, Counts: true, Directory: tc.user}},
+		})
+		if got := len(plan.Bindings) > 0; got != tc.want {
+			t.Errorf("%+v with a user of %q: bound %v: %s", tc.role, tc.user, got, tc.reason)
+		}
+	}
+}

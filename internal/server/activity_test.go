@@ -28,6 +28,40 @@ func (s *countingSink) SetLastRequestTime(context.Context, string, time.Time) er
 	return s.err
 }
 
+func (s *countingSink) SetLastSeenTime(ctx context.Context, role string, at time.Time) error {
+	return s.SetLastRequestTime(ctx, role, at)
+}
+
+func TestSeenRoles(t *testing.T) {
+	start := time.Unix(100000, 0)
+	clock := testclock.NewFakePassiveClock(start)
+	sink := &countingSink{}
+	activity := NewActivity(sink, clock, logr.Discard())
+	role := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "role"}}
+	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: "role"}}
+	written := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "written"}, Status: v1alpha1.ScimRoleStatus{LastSeenTime: &metav1.Time{Time: start}}}
+	steps := []struct {
+		reason string
+		after  time.Duration
+		see    func()
+		want   int
+	}{
+		{"the first request is written", 0, func() { activity.SeenRole(t.Context(), role) }, 1},
+		{"a directory of the same name has its own time", 0, func() { activity.Seen(t.Context(), directory) }, 2},
+		{"what another replica wrote counts", time.Hour, func() { activity.SeenRole(t.Context(), written) }, 2},
+		{"within a day nothing is written", 22 * time.Hour, func() { activity.SeenRole(t.Context(), role) }, 2},
+		{"after a day it is", 2 * time.Hour, func() { activity.SeenRole(t.Context(), role) }, 3},
+	}
+	for _, step := range steps {
+		clock.SetTime(clock.Now().Add(step.after))
+		step.see()
+		activity.Wait()
+		if sink.writes != step.want {
+			t.Fatalf("%s: %d writes, want %d", step.reason, sink.writes, step.want)
+		}
+	}
+}
+
 func TestActivity(t *testing.T) {
 	start := time.Unix(100000, 0)
 	clock := testclock.NewFakePassiveClock(start)

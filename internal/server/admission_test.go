@@ -93,7 +93,7 @@ func TestSuspendedDirectory(t *testing.T) {
 
 func TestLastRequestTime(t *testing.T) {
 	s := newSCIM(t)
-	activity := server.NewActivity(server.StatusLastRequests{Client: s.kube}, s.clock, s.log.logger())
+	activity := server.NewActivity(server.StatusSightings{Client: s.kube}, s.clock, s.log.logger())
 	directory := &v1alpha1.ScimDirectory{}
 	must(t, s.kube.Get(t.Context(), client.ObjectKey{Name: s.directory}, directory))
 	activity.Seen(t.Context(), directory)
@@ -113,7 +113,7 @@ func TestLastRequestTime(t *testing.T) {
 	if again.ResourceVersion != written.ResourceVersion {
 		t.Error("a second request within ten minutes was written")
 	}
-	must(t, server.StatusLastRequests{Client: s.kube}.SetLastRequestTime(t.Context(), "gone", time.Now()))
+	must(t, server.StatusSightings{Client: s.kube}.SetLastRequestTime(t.Context(), "gone", time.Now()))
 }
 
 func TestPaths(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/scim-operator/scim-operator/internal/scim"
 	"github.com/scim-operator/scim-operator/internal/scim/bulk"
 )
@@ -34,6 +36,7 @@ func (h *Handler) bulk(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.kept = map[string]bool{}
 	outcomes := bulk.Run(request, func(task bulk.Task) bulk.Outcome { return h.bulkTask(ctx, c, task) })
 	if trouble := nothingDone(request, outcomes); trouble != nil {
 		return nil, trouble
@@ -43,6 +46,10 @@ func (h *Handler) bulk(ctx context.Context, c *call) (*answer, error) {
 
 // bulkTask does one task and writes its line of the log.
 func (h *Handler) bulkTask(ctx context.Context, c *call, task bulk.Task) bulk.Outcome {
+	if task.Undo && c.kept[task.ID] {
+		stays := scim.Conflict("The resource was there before, and stays.")
+		return bulk.Outcome{Status: stays.Status, ID: task.ID, Err: stays}
+	}
 	if task.Undo {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
@@ -64,6 +71,13 @@ func (h *Handler) bulkTask(ctx context.Context, c *call, task bulk.Task) bulk.Ou
 	}
 	h.logRequest(part, a)
 	return bulk.Outcome{Status: a.status, ID: part.id, Version: a.header.Get("ETag")}
+}
+
+// keep notes that a POST has overwritten a resource that was there before.
+func (c *call) keep(meta *metav1.ObjectMeta, overwritten bool) {
+	if overwritten && c.kept != nil {
+		c.kept[meta.Name] = true
+	}
 }
 
 // part makes the call that an operation would be if it were a request of its own. Its answer has no body, so that members and groups

@@ -21,6 +21,7 @@ func (h *Handler) getGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.sawRole(ctx, role)
 	if c.notModified(&role.ObjectMeta) {
 		return notModifiedAnswer(translate.Version(&role.ObjectMeta)), nil
 	}
@@ -52,6 +53,7 @@ func (h *Handler) createGroup(ctx context.Context, c *call) (*answer, error) {
 		return nil, err
 	}
 	c.id = role.Name
+	c.keep(&role.ObjectMeta, role.Annotations[v1alpha1.AnnotationPreviousOwner] != "")
 	a := h.writtenGroup(ctx, http.StatusCreated, c, role, projection)
 	a.header.Set("Location", translate.GroupLocation(c.base, role.Name))
 	return a, nil
@@ -75,7 +77,15 @@ func (h *Handler) putGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.sawRole(ctx, role)
 	return h.writtenGroup(ctx, http.StatusOK, c, role, projection), nil
+}
+
+// sawRole notes that the identity provider named a role by its id, and so has not left it behind.
+func (h *Handler) sawRole(ctx context.Context, role *v1alpha1.ScimRole) {
+	if h.cfg.Activity != nil {
+		h.cfg.Activity.SeenRole(ctx, role)
+	}
 }
 
 // patchGroup answers without a body, because its cost must not grow with the group, unless the client asks for attributes.
@@ -112,6 +122,7 @@ func (h *Handler) patchGroup(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.sawRole(ctx, role)
 	if _, ok := c.parameter("attributes"); ok {
 		return h.writtenGroup(ctx, http.StatusOK, c, role, projection), nil
 	}

@@ -86,7 +86,10 @@ type call struct {
 	// operation is the position, from 1, of an operation of a bulk request, and data its body, which is decoded already; a request of
 	// its own has neither.
 	operation int
-	data      scim.Resource
+	// kept are, in a bulk request, the ids of what its POSTs have overwritten and not made, because a directory may take it over. They
+	// must not be deleted when a circle fails.
+	kept map[string]bool
+	data scim.Resource
 
 	// source is the address that the request came from, and changes what it changed, for the audit log.
 	source  string

@@ -76,15 +76,22 @@ func newSCIM(t *testing.T, options ...func(*server.Config)) *scim {
 	return s
 }
 
-// newReplica starts another server for the directory that newSCIM has made, or is about to make.
-func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
+// newKube makes a client that reads live.
+func newKube(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, v1alpha1.AddToScheme(scheme))
 	must(t, corev1.AddToScheme(scheme))
-	config := apiserver.Config()
-	kube, err := client.New(config, client.Options{Scheme: scheme})
+	kube, err := client.New(apiserver.Config(), client.Options{Scheme: scheme})
 	must(t, err)
+	return kube
+}
+
+// newReplica starts another server for the directory that newSCIM has made, or is about to make.
+func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
+	t.Helper()
+	kube := newKube(t)
+	config, scheme := apiserver.Config(), kube.Scheme()
 	informers, err := cache.New(config, cache.Options{Scheme: scheme})
 	must(t, err)
 	s := &scim{

@@ -65,19 +65,31 @@ func (s LiveSecrets) SecretValues(ctx context.Context, name string, keys ...stri
 	return values, nil
 }
 
-// StatusLastRequests writes the time of the last request to the status of the ScimDirectory.
-type StatusLastRequests struct {
+// StatusSightings writes the times of the last requests to the status of ScimDirectories and ScimRoles.
+type StatusSightings struct {
 	Client client.Client
 }
 
-// SetLastRequestTime implements LastRequests. A directory that is gone is no error.
-func (s StatusLastRequests) SetLastRequestTime(ctx context.Context, name string, at time.Time) error {
+// SetLastRequestTime implements Sightings. A directory that is gone is no error.
+func (s StatusSightings) SetLastRequestTime(ctx context.Context, name string, at time.Time) error {
 	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	base := directory.DeepCopy()
 	directory.Status.LastRequestTime = &metav1.Time{Time: at}
 	err := s.Client.Status().Patch(ctx, directory, client.MergeFrom(base))
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("patching the status of ScimDirectory %s: %w", name, err)
+	}
+	return nil
+}
+
+// SetLastSeenTime implements Sightings. A role that is gone is no error.
+func (s StatusSightings) SetLastSeenTime(ctx context.Context, name string, at time.Time) error {
+	role := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	base := role.DeepCopy()
+	role.Status.LastSeenTime = &metav1.Time{Time: at}
+	err := s.Client.Status().Patch(ctx, role, client.MergeFrom(base))
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("patching the status of ScimRole %s: %w", name, err)
 	}
 	return nil
 }

@@ -48,6 +48,8 @@ func (h *Handler) createUser(ctx context.Context, c *call) (*answer, error) {
 		return nil, err
 	}
 	c.id = user.Name
+	// A user that has just been made is in its first generation.
+	c.keep(&user.ObjectMeta, user.Generation > 1)
 	a := h.writtenUser(ctx, http.StatusCreated, c, user, projection)
 	a.header.Set("Location", translate.UserLocation(c.base, user.Name))
 	return a, nil

@@ -136,7 +136,7 @@ func TestEveryKindIsListedByScim(t *testing.T) {
 func TestTablesOfPrinterColumns(t *testing.T) {
 	want := map[string]string{
 		"ScimUser":           "Username Active Roles Accounts State (Email Directory External-ID K8s-User Revoked) Age",
-		"ScimRole":           "Display-Name Members Grants Directory (External-ID Reason) Age",
+		"ScimRole":           "Display-Name Members Grants Directory (External-ID Reason Last-Seen) Age",
 		"ScimRoleSlice":      "Role Age",
 		"ScimClaim":          "Attribute Value Owner Age",
 		"ScimDirectory":      "URL Users Suspended Roles Last-Request Ready Reason (Message) Age",

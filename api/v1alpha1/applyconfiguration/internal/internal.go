@@ -792,6 +792,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: grants
       type:
         scalar: numeric
+    - name: lastSeenTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: members
       type:
         scalar: numeric

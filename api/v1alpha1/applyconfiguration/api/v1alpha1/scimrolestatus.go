@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
@@ -23,6 +24,11 @@ type ScimRoleStatusApplyConfiguration struct {
 	UnresolvedMembers *int32 `json:"unresolvedMembers,omitempty"`
 	// grants is the number of grants that name this role. With 0 the role gives nobody anything.
 	Grants *int32 `json:"grants,omitempty"`
+	// lastSeenTime is when the identity provider last named this role by its id, to read or to change it. It is written at most once a
+	// day, so it can be that much too early; absent means never since the role was created. A group push that was ended at the identity
+	// provider without deleting the group there leaves the role behind (SCIM has no word for it), and then this time stands still:
+	// `kubectl scim detach` frees such a role. A group that nobody changes is not named either, so the time alone is no proof.
+	LastSeenTime *metav1.Time `json:"lastSeenTime,omitempty"`
 }
 
 // ScimRoleStatusApplyConfiguration constructs a declarative configuration of the ScimRoleStatus type for use with
@@ -73,5 +79,13 @@ func (b *ScimRoleStatusApplyConfiguration) WithUnresolvedMembers(value int32) *S
 // If called multiple times, the Grants field is set to the value of the last call.
 func (b *ScimRoleStatusApplyConfiguration) WithGrants(value int32) *ScimRoleStatusApplyConfiguration {
 	b.Grants = &value
+	return b
+}
+
+// WithLastSeenTime sets the LastSeenTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastSeenTime field is set to the value of the last call.
+func (b *ScimRoleStatusApplyConfiguration) WithLastSeenTime(value metav1.Time) *ScimRoleStatusApplyConfiguration {
+	b.LastSeenTime = &value
 	return b
 }

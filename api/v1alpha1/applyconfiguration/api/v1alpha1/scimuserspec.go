@@ -65,8 +65,9 @@ type ScimUserSpecApplyConfiguration struct {
 	// entitlements are things that the user has, as the identity provider names them, at most 256. By themselves they grant
 	// nothing.
 	Entitlements []MultiValueApplyConfiguration `json:"entitlements,omitempty"`
-	// roles are names that say who the user is, as the identity provider names them, at most 256. They are not ScimRoles and by
-	// themselves grant nothing.
+	// roles are names that say who the user is, as the identity provider names them, at most 256. By themselves they grant nothing.
+	// Where the directory's spec.roleAssignment is Enabled, a value that is the id (metadata.name) of a local ScimRole, or of one of
+	// the same directory, makes the user a member of that role.
 	Roles []MultiValueApplyConfiguration `json:"roles,omitempty"`
 	// x509Certificates are certificates of the user, each DER in base64, at most 16. The operator does not check them, and
 	// nobody can sign in with them.
