@@ -51,10 +51,13 @@ func testMain(m *testing.M) int {
 }
 
 // build compiles the operator.
-func build(ctx context.Context, path, tags string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", path, "github.com/scim-operator/scim-operator/cmd/scim-operator")
+func build(ctx context.Context, path, tags string) error { return buildCommand(ctx, path, tags, "scim-operator") }
+
+// buildCommand compiles a folder of cmd.
+func buildCommand(ctx context.Context, path, tags, name string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", path, "github.com/scim-operator/scim-operator/cmd/"+name)
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the operator: %w\n%s", err, output)
+		return fmt.Errorf("build %s: %w\n%s", name, err, output)
 	}
 	return nil
 }
