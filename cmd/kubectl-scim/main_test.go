@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,10 +52,16 @@ func scim(t *testing.T, args ...string) outcome {
 // scimWith is scim with something on standard input.
 func scimWith(t *testing.T, input string, args ...string) outcome {
 	t.Helper()
+	return scimAt(t, testclock.NewFakePassiveClock(now), input, args...)
+}
+
+// scimAt is scimWith at another time.
+func scimAt(t *testing.T, c clock.PassiveClock, input string, args ...string) outcome {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	env := cli.NewEnv(genericiooptions.IOStreams{In: strings.NewReader(input), Out: &stdout, ErrOut: &stderr})
-	env.Clock = testclock.NewFakePassiveClock(now)
-	code := execute(t.Context(), env, append(args, "--kubeconfig="+kubeconfig(t)))
+	env.Clock = c
+	code := execute(t.Context(), env, append([]string{"--kubeconfig=" + kubeconfig(t)}, args...))
 	return outcome{code, stdout.String(), stderr.String()}
 }
 
@@ -71,26 +81,84 @@ func (o outcome) want(t *testing.T, code int, texts ...string) outcome {
 	return o
 }
 
-// newKube is an administrator's client.
+// newKube is an administrator's client of an API server on which the operator's roles and admission policies are in force.
 func newKube(t *testing.T) client.Client {
+	t.Helper()
+	installOnce.once.Do(func() { installOnce.err = install(t) })
+	must(t, installOnce.err)
+	return clientAs(t, "")
+}
+
+// installOnce is what all tests share.
+var installOnce struct {
+	once sync.Once
+	err  error
+}
+
+func install(t *testing.T) error {
+	for _, source := range []string{"../../config/rbac", "../../config/admission"} {
+		command := exec.CommandContext(t.Context(), apiserver.Kubectl(t), "--kubeconfig="+kubeconfig(t), "apply", "--server-side", "--kustomize="+source)
+		command.Env = append(os.Environ(), "HOME="+t.TempDir(), "KUBECACHEDIR="+t.TempDir())
+		if out, err := command.CombinedOutput(); err != nil {
+			return fmt.Errorf("kubectl apply %s: %w\n%s", source, err, out)
+		}
+	}
+	return nil
+}
+
+// clientAs is an administrator's client, or one that is admitted as an account of the operator is.
+func clientAs(t *testing.T, account string) client.Client {
 	t.Helper()
 	env := cli.NewEnv(genericiooptions.IOStreams{In: strings.NewReader(""), Out: io.Discard, ErrOut: io.Discard})
 	path := kubeconfig(t)
 	env.Flags.KubeConfig = &path
+	if account != "" {
+		user := "system:serviceaccount:" + cli.DefaultNamespace + ":" + account
+		env.Flags.Impersonate, env.Flags.ImpersonateGroup = &user, &[]string{"system:masters"}
+	}
 	kube, err := env.Client()
 	must(t, err)
 	return kube
 }
 
-// make creates an object and takes it away at the end of the test. Its status is written, too.
+// writerOf is the client that may write an object: what is a directory's or the operator's own, people may not.
+func writerOf(t *testing.T, kube client.Client, object client.Object) client.Client {
+	t.Helper()
+	managed := false
+	switch o := object.(type) {
+	case *v1alpha1.AccessPlan, *v1alpha1.ScimClaim:
+		return clientAs(t, "scim-operator-controller")
+	case *v1alpha1.ScimUser:
+		managed = o.Spec.Directory != ""
+	case *v1alpha1.ScimRole:
+		managed = o.Spec.Directory != ""
+	}
+	if managed {
+		return clientAs(t, "scim-operator-server")
+	}
+	return kube
+}
+
+// makeObject creates an object with its status, and takes it away at the end of the test.
 func makeObject[T client.Object](t *testing.T, kube client.Client, object T) T {
 	t.Helper()
-	wanted := object.DeepCopyObject().(T)
-	must(t, kube.Create(t.Context(), object))
-	t.Cleanup(func() { _ = kube.Delete(context.WithoutCancel(t.Context()), object) })
+	wanted, writer := object.DeepCopyObject().(T), writerOf(t, kube, object)
+	must(t, writer.Create(t.Context(), object))
+	t.Cleanup(func() {
+		if writer.Delete(context.WithoutCancel(t.Context()), object) != nil {
+			_ = kube.Delete(context.WithoutCancel(t.Context()), object)
+		}
+	})
 	wanted.SetResourceVersion(object.GetResourceVersion())
 	wanted.SetUID(object.GetUID())
-	must(t, kube.Status().Update(t.Context(), wanted))
+	switch client.Object(object).(type) {
+	case *v1alpha1.ScimClaim:
+		return object
+	case *v1alpha1.AccessPlan:
+		must(t, writer.Status().Update(t.Context(), wanted))
+	default:
+		must(t, kube.Status().Update(t.Context(), wanted))
+	}
 	return wanted
 }
 

@@ -31,7 +31,7 @@ func claim(attribute v1alpha1.ClaimAttribute, value, owner string) *v1alpha1.Sci
 func TestDetach(t *testing.T) {
 	kube := newKube(t)
 	makeObject(t, kube, newUser("dora-1", "Dora@example.com", "okta"))
-	must(t, kube.Create(t.Context(), claim(v1alpha1.ClaimUserName, "Dora@example.com", "dora-1")))
+	makeObject(t, kube, claim(v1alpha1.ClaimUserName, "Dora@example.com", "dora-1"))
 	scim(t, "detach", "user", "DORA@EXAMPLE.COM").want(t, 0, "ScimUser dora-1 (Dora@example.com) is local now")
 	var user v1alpha1.ScimUser
 	must(t, kube.Get(t.Context(), client.ObjectKey{Name: "dora-1"}, &user))

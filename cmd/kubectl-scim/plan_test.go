@@ -55,7 +55,7 @@ func answerDecisions(t *testing.T, kube client.Client, name string, answer metav
 	var plan v1alpha1.AccessPlan
 	key := client.ObjectKey{Name: name}
 	must(t, kube.Get(t.Context(), key, &plan))
-	before := plan.Generation
+	before, controller := plan.Generation, writerOf(t, kube, &plan)
 	go func() {
 		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 			var plan v1alpha1.AccessPlan
@@ -65,7 +65,7 @@ func answerDecisions(t *testing.T, kube client.Client, name string, answer metav
 			answer.Type, answer.ObservedGeneration, answer.LastTransitionTime = "Decided", plan.Generation, *at(0)
 			plan.Status.Conditions = []metav1.Condition{answer}
 			decided <- plan.Spec.Decision
-			return true, kube.Status().Update(ctx, &plan)
+			return true, controller.Status().Update(ctx, &plan)
 		})
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("nobody decided about plan %s: %v", name, err)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/directory"
@@ -36,6 +38,8 @@ func run(ctx context.Context, streams genericiooptions.IOStreams, args []string)
 }
 
 func execute(ctx context.Context, env *cli.Env, args []string) int {
+	// What the client library logs is not for a person at a terminal; without a logger it complains after half a minute.
+	log.SetLogger(logr.Discard())
 	root := newRoot(env)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -83,7 +84,7 @@ func TestTokenInSecret(t *testing.T) {
 	var secret corev1.Secret
 	key := client.ObjectKey{Namespace: "default", Name: "scim-token"}
 	must(t, kube.Get(t.Context(), key, &secret))
-	t.Cleanup(func() { _ = kube.Delete(t.Context(), &secret) })
+	t.Cleanup(func() { _ = kube.Delete(context.WithoutCancel(t.Context()), &secret) })
 	if got := string(secret.Data["token"]) + "\n"; got != made.stdout {
 		t.Error("the Secret has another token than the one that was shown")
 	}

@@ -27,6 +27,9 @@ var errNoAssets = errors.New(assetsVariable + " is not set, so there is no API s
 // shared is the configuration of the server that Main started. Tests reach TestMain's server only through a package variable.
 var shared atomic.Pointer[rest.Config]
 
+// sharedDir is where that server keeps its files.
+var sharedDir atomic.Pointer[string]
+
 // Start starts a control plane for one test and stops it when the test ends, also when it panics. The configuration is that of an
 // administrator and is not rate limited.
 func Start(t testing.TB) *rest.Config {
@@ -52,6 +55,7 @@ func Main(m *testing.M) int {
 	}
 	defer controlPlane.Stop(0)
 	shared.Store(controlPlane.Config)
+	sharedDir.Store(&dir)
 	return m.Run()
 }
 
@@ -63,6 +67,16 @@ func Config() *rest.Config {
 		panic("apiserver.Config: TestMain of this package does not call apiserver.Main")
 	}
 	return rest.CopyConfig(config)
+}
+
+// EtcdDir is where etcd of the server that Main started keeps its data: what was ever written to the API server is in these files, in the
+// clear. It panics in a package whose TestMain does not call Main.
+func EtcdDir() string {
+	dir := sharedDir.Load()
+	if dir == nil {
+		panic("apiserver.EtcdDir: TestMain of this package does not call apiserver.Main")
+	}
+	return filepath.Join(*dir, "etcd")
 }
 
 // Kubeconfig writes the configuration to a kubeconfig file, which is removed when the test ends, and returns its path.

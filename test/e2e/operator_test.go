@@ -48,8 +48,8 @@ type operator struct {
 // process is one process of the operator.
 type process struct {
 	*controlplane.Process
-	// address is host:port of the SCIM endpoint of a server, health that of the health endpoint.
-	address, health string
+	// address is host:port of the SCIM endpoint of a server, health and metrics those of the other endpoints.
+	address, health, metrics string
 }
 
 // shared is the operator that all tests of the package push at. It is started by the first that asks for it.
@@ -147,11 +147,15 @@ func (o *operator) startServer(ctx context.Context, name, binary, failpoint stri
 	if err != nil {
 		return nil, err
 	}
-	return o.start(ctx, &process{address: address, health: health}, serverAccount, controlplane.Command{
+	metrics, _, err := twoAddresses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return o.start(ctx, &process{address: address, health: health, metrics: metrics}, serverAccount, controlplane.Command{
 		Name: name, Path: binary, Env: environment(failpoint),
 		Args: []string{
 			"server", "--listen-address=" + address, "--tls-cert-file=" + o.certificate.certFile, "--tls-key-file=" + o.certificate.keyFile,
-			"--external-url=" + externalURL, "--namespace=" + namespace, "--health-address=" + health, "--metrics-address=0",
+			"--external-url=" + externalURL, "--namespace=" + namespace, "--health-address=" + health, "--metrics-address=" + metrics,
 		},
 	})
 }
