@@ -6,7 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	pathvalidation "k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -98,7 +98,7 @@ func find(ctx context.Context, kube client.Client, s search) error {
 
 // get says whether an object exists. A name that no object can have is one that does not exist.
 func get(ctx context.Context, kube client.Client, name string, object client.Object) (bool, error) {
-	if len(pathvalidation.IsValidPathSegmentName(name)) > 0 {
+	if len(content.IsPathSegmentName(name)) > 0 {
 		return false, nil
 	}
 	err := kube.Get(ctx, client.ObjectKey{Name: name}, object)

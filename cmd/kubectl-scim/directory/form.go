@@ -63,11 +63,8 @@ func actions(directory *v1alpha1.ScimDirectory) string {
 
 // authentication is how requests are signed in. One credential of each kind is rare, so the first decides.
 func authentication(directory *v1alpha1.ScimDirectory) (mode, header, value string) {
-	for i := range directory.Spec.Credentials {
-		if basic := directory.Spec.Credentials[i].BasicSecretRef.Name; basic != "" {
-			return "Basic Auth", "Username and Password", "those in Secret " + basic
-		}
-		break
+	if credentials := directory.Spec.Credentials; len(credentials) > 0 && credentials[0].BasicSecretRef.Name != "" {
+		return "Basic Auth", "Username and Password", "those in Secret " + credentials[0].BasicSecretRef.Name
 	}
 	return "HTTP Header", "Authorization", "Bearer " + tokenHint(directory)
 }

@@ -85,7 +85,7 @@ func (d decision) run(ctx context.Context, env *cli.Env, name string) error {
 	if err != nil {
 		return err
 	}
-	digest, err := d.seen(ctx, env, kube, plan)
+	digest, err := d.seen(env, plan)
 	if err != nil {
 		return err
 	}
@@ -100,20 +100,17 @@ func (d decision) run(ctx context.Context, env *cli.Env, name string) error {
 }
 
 // seen is the digest of the set that the person decides about.
-func (d decision) seen(ctx context.Context, env *cli.Env, kube client.Client, plan *v1alpha1.AccessPlan) (string, error) {
+func (d decision) seen(env *cli.Env, plan *v1alpha1.AccessPlan) (string, error) {
 	if plan.Status.Digest == "" {
 		return "", fmt.Errorf("plan %s holds nothing, so there is nothing to decide", plan.Name)
 	}
 	named := d.digest
 	if named == "" {
-		people, err := heldPeople(ctx, kube, plan)
-		if err != nil {
-			env.Say("Only a sample of the people is shown: %v", err)
-		}
-		write(env.Streams.ErrOut, plan, people, env.Clock.Now())
+		write(env.Streams.ErrOut, plan, env.Clock.Now())
 		if d.yes {
 			return plan.Status.Digest, nil
 		}
+		var err error
 		named, err = env.Ask(fmt.Sprintf("To %s exactly this set, type its digest (8 digits will do): ", strings.ToLower(string(d.verdict))))
 		if err != nil {
 			return "", err

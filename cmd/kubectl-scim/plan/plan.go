@@ -96,15 +96,11 @@ and the digest that names exactly this set.`,
 			if err != nil {
 				return err
 			}
-			people, err := heldPeople(cmd.Context(), kube, plan)
-			if err != nil {
-				env.Say("Only a sample of the people is shown: %v", err)
-			}
 			now := env.Clock.Now()
 			result := listed(&v1alpha1.AccessPlanList{Items: []v1alpha1.AccessPlan{*plan}}, now)
 			plan.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AccessPlan"))
 			result.Data = plan
-			result.Text = func(out io.Writer) { write(out, plan, people, now) }
+			result.Text = func(out io.Writer) { write(out, plan, now) }
 			return output.Print(env.Streams.Out, result)
 		},
 	}
@@ -113,7 +109,7 @@ and the digest that names exactly this set.`,
 }
 
 // write is the form that people read.
-func write(out io.Writer, p *v1alpha1.AccessPlan, people []string, now time.Time) {
+func write(out io.Writer, p *v1alpha1.AccessPlan, now time.Time) {
 	s := &p.Status
 	lines := printers.GetNewTabWriter(out)
 	fmt.Fprintf(lines, "Plan:\t%s\n", p.Name)
@@ -135,7 +131,7 @@ func write(out io.Writer, p *v1alpha1.AccessPlan, people []string, now time.Time
 		fmt.Fprintf(lines, "Last decision:\t%s: %s\n", decided.Reason, decided.Message)
 	}
 	_ = lines.Flush()
-	writePeople(out, s, people)
+	writePeople(out, s)
 }
 
 func watched(p *v1alpha1.AccessPlan) string {
@@ -145,18 +141,15 @@ func watched(p *v1alpha1.AccessPlan) string {
 	return "users of the directory"
 }
 
-func writePeople(out io.Writer, s *v1alpha1.AccessPlanStatus, people []string) {
-	if len(people) == 0 {
-		people = s.Samples
-	}
-	if len(people) == 0 {
+func writePeople(out io.Writer, s *v1alpha1.AccessPlanStatus) {
+	if len(s.Samples) == 0 {
 		return
 	}
 	fmt.Fprintln(out, "Who keeps access until then:")
-	for _, name := range people {
+	for _, name := range s.Samples {
 		fmt.Fprintf(out, "  %s\n", name)
 	}
-	if s.Held != nil && int(*s.Held) > len(people) {
-		fmt.Fprintf(out, "  and %d more\n", int(*s.Held)-len(people))
+	if s.Held != nil && int(*s.Held) > len(s.Samples) {
+		fmt.Fprintf(out, "  and %d more\n", int(*s.Held)-len(s.Samples))
 	}
 }
