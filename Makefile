@@ -8,6 +8,8 @@ SHELL := bash
 REPLICAS ?= 1
 # ARGS goes to go test, for example: make test ARGS='-run TestCreate ./internal/store/'
 ARGS ?= ./...
+# FUZZTIME is how long make fuzz runs each target, for example 10m.
+FUZZTIME ?= 20s
 IMAGE ?= scim-operator:latest
 
 # What `make generate` writes.
@@ -57,6 +59,10 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, the ch
 test: ## Run all tests, against a real API server; installs or builds what they need.
 	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm"; set -x; \
 		go test -timeout=25m $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s).
+	FUZZTIME=$(FUZZTIME) hack/fuzz.sh
 
 .PHONY: verify
 verify: ## Check that generated files and modules are fresh, and lint.
