@@ -50,7 +50,11 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		{"directories", func() error {
 			return directories.SetupWithManager(mgr, directories.Options{ExternalURL: options.ExternalURL, Namespace: options.Namespace})
 		}},
-		{"users", func() error { return users.SetupWithManager(ctx, mgr, users.Options{Bound: bound, Now: time.Now}) }},
+		{"users", func() error {
+			return users.SetupWithManager(ctx, mgr, users.Options{
+				Bound: bound, Now: time.Now, Recorder: mgr.GetEventRecorder("scim-operator-users"),
+			})
+		}},
 		{"roles", func() error { return roles.SetupWithManager(mgr) }},
 	}
 	for _, setup := range setups {

@@ -78,6 +78,7 @@ func nextCheck(directory *v1alpha1.ScimDirectory, f facts, now time.Time) time.D
 		}
 		if credential.ExpiresAt != nil {
 			sooner(credential.ExpiresAt.Sub(now))
+			sooner(nextNotice(&credential, now))
 		}
 	}
 	return next

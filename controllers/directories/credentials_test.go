@@ -42,6 +42,7 @@ func TestCredentialsOutsideTheirValidity(t *testing.T) {
 	}{
 		{"a hash needs no Secret and never ends by itself", v1alpha1.Credential{TokenSHA256: hash}, "", 0, 0},
 		{"it is looked at again when it ends", v1alpha1.Credential{TokenSHA256: hash, ExpiresAt: at(time.Hour)}, "", 0, time.Hour},
+		{"and before that, when its end is to be warned of", v1alpha1.Credential{TokenSHA256: hash, ExpiresAt: at(30 * 24 * time.Hour)}, "", 0, 16 * 24 * time.Hour},
 		{"it has ended at the moment that expiresAt names", v1alpha1.Credential{TokenSHA256: hash, ExpiresAt: at(0)}, "expired at 2026-06-01T12:00:00Z", 1, 0},
 		{"an expired one is not read any more", v1alpha1.Credential{TokenSecretRef: v1alpha1.SecretKeyRef{Name: "gone"}, ExpiresAt: at(-time.Hour)},
 			"expired at 2026-06-01T11:00:00Z", 1, 0},

@@ -2,7 +2,9 @@ package directories
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,15 +26,27 @@ type facts struct {
 	expired int
 	// recheck is true while the Secret of a credential cannot be used.
 	recheck bool
+	// mismatched are the names of the users who cannot sign in, sorted.
+	mismatched []string
+	// managedDefaults and missingDefaults are those of spec.defaultRoles that are not local, and that do not exist.
+	managedDefaults, missingDefaults []string
+	now                              time.Time
 }
 
-// desiredStatus is the status that a directory with these facts has. lastRequestTime is the SCIM server's to write.
+// desiredStatus is the status that a directory with these facts has. lastRequestTime and credentials are the SCIM server's to write; of
+// the latter only what is about no credential any more goes. Conditions of others stay.
 func desiredStatus(directory *v1alpha1.ScimDirectory, f facts) v1alpha1.ScimDirectoryStatus {
 	status := *directory.Status.DeepCopy()
 	status.ObservedGeneration = directory.Generation
 	status.URL = f.url
 	status.Users, status.SuspendedUsers, status.Roles = count(f.users), count(f.suspended), count(f.roles)
+	status.Credentials = slices.DeleteFunc(status.Credentials, func(used v1alpha1.CredentialStatus) bool {
+		return !slices.ContainsFunc(directory.Spec.Credentials, func(c v1alpha1.Credential) bool { return c.Name == used.Name })
+	})
 	apimeta.SetStatusCondition(&status.Conditions, readyCondition(directory, f))
+	for _, condition := range warnings(directory, f) {
+		apimeta.SetStatusCondition(&status.Conditions, condition)
+	}
 	return status
 }
 

@@ -24,18 +24,48 @@ type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
 func SetupWithManager(mgr ctrl.Manager, options Options) error {
-	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader(), clock: clock.RealClock{}, options: options}
+	r := &reconciler{
+		cached: mgr.GetClient(), live: mgr.GetAPIReader(), clock: clock.RealClock{}, options: options,
+		recorder: mgr.GetEventRecorder("scim-operator-directories"),
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("directories").
 		For(&v1alpha1.ScimDirectory{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.ScimUser{}, countLater(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.ScimRole{}, countLater(), builder.WithPredicates(created())).
+		Watches(&v1alpha1.ScimUser{}, countLater(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, mismatchChanged()))).
+		Watches(&v1alpha1.ScimRole{}, countLater(), builder.WithPredicates(ownerChanged())).
+		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.directoriesWith), builder.WithPredicates(ownerChanged())).
 		Complete(r)
 }
 
-// created passes what changes a count of objects: their creation and deletion.
-func created() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+// ownerChanged passes what changes a count of roles: their creation and deletion, and that a directory lets go of one or takes one over.
+func ownerChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole)
+		return before.Spec.Directory != after.Spec.Directory
+	}}
+}
+
+// mismatchChanged passes a user's status when it says anew that the user can or cannot sign in.
+func mismatchChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return isMismatched(e.ObjectOld.(*v1alpha1.ScimUser)) != isMismatched(e.ObjectNew.(*v1alpha1.ScimUser))
+	}}
+}
+
+// directoriesWith are the directories that have a role as a default.
+func (r *reconciler) directoriesWith(ctx context.Context, role client.Object) []ctrl.Request {
+	var all v1alpha1.ScimDirectoryList
+	// The cache answers; an error means that it is stopping.
+	if err := r.cached.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range all.Items {
+		if all.Items[i].HasDefaultRole(role.GetName()) {
+			requests = append(requests, ctrl.Request{NamespacedName: types.NamespacedName{Name: all.Items[i].Name}})
+		}
+	}
+	return requests
 }
 
 func countLater() handler.EventHandler {
@@ -53,7 +83,10 @@ func countLater() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(e.Object, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(e.ObjectNew, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			add(e.ObjectOld, q)
+			add(e.ObjectNew, q)
+		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(e.Object, q) },
 	}
 }

@@ -55,6 +55,9 @@ func (r *reconciler) gather(ctx context.Context, role *v1alpha1.ScimRole) (facts
 	if err != nil {
 		return f, err
 	}
+	if err := r.addDefaultMembers(ctx, role, ids); err != nil {
+		return f, err
+	}
 	f.missingSlice = missing
 	f.members = len(ids)
 	for id := range ids {

@@ -31,6 +31,8 @@ func SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.ScimRole{}, changed).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.rolesOfClaim)).
 		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
+		Watches(&v1alpha1.ScimUser{}, r.defaultRolesOfUser()).
+		Watches(&v1alpha1.ScimDirectory{}, defaultRolesOfDirectory(), changed).
 		Watches(&v1alpha1.ScimRoleSlice{}, rolesOfDeletedSlice()).
 		Watches(&v1alpha1.ClusterAccessGrant{}, r.rolesOfGrant(), changed).
 		Complete(r)

@@ -10,6 +10,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -24,6 +25,8 @@ type Options struct {
 	Bound func(ctx context.Context, kubernetesUser string) (bool, error)
 	// Now gives the time.
 	Now func() time.Time
+	// Recorder tells people what they must know; nil for nobody.
+	Recorder events.EventRecorder
 }
 
 type reconciler struct {
@@ -50,6 +53,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(&user)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("user %s: write status: %w", user.Name, err)
 	}
+	r.announce(&user, changed)
 	return ctrl.Result{}, nil
 }
 
@@ -61,10 +65,15 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		return f, fmt.Errorf("read claim: %w", err)
 	}
 	f.claimOwner = claim.Spec.Owner
-	if f.kubernetesUser, f.usernameErr, err = r.kubernetesUser(ctx, user); err != nil {
+	directory, err := r.directory(ctx, user.Spec.Directory)
+	if err != nil {
 		return f, err
 	}
-	if f.roles, err = r.countRoles(ctx, user); err != nil {
+	f.kubernetesUser, f.usernameErr = kubernetesUser(user, directory)
+	if directory != nil {
+		f.signInDomains = directory.Spec.SignInDomains
+	}
+	if f.roles, err = r.countRoles(ctx, user, directory); err != nil {
 		return f, err
 	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
@@ -78,40 +87,53 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 	return f, nil
 }
 
-// kubernetesUser gives the name that bindings use. The first error says why the user has none, the second that it could not be
-// found out.
-func (r *reconciler) kubernetesUser(ctx context.Context, user *v1alpha1.ScimUser) (name string, refused, err error) {
+// directory reads the directory that a user came through; nil when there is none.
+func (r *reconciler) directory(ctx context.Context, name string) (*v1alpha1.ScimDirectory, error) {
+	if name == "" {
+		return nil, nil
+	}
+	var directory v1alpha1.ScimDirectory
+	err := r.client.Get(ctx, client.ObjectKey{Name: name}, &directory)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	return &directory, nil
+}
+
+// kubernetesUser gives the name that bindings use, or says why the user has none.
+func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (string, error) {
 	expression := ""
-	if user.Spec.Directory != "" {
-		var directory v1alpha1.ScimDirectory
-		err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Directory}, &directory)
-		if apierrors.IsNotFound(err) {
-			return "", fmt.Errorf("ScimDirectory %q, which says how the user is called in Kubernetes, does not exist", user.Spec.Directory), nil
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("read directory: %w", err)
-		}
+	switch {
+	case directory != nil:
 		expression = directory.Spec.Identity.Username
+	case user.Spec.Directory != "":
+		return "", fmt.Errorf("ScimDirectory %q, which says how the user is called in Kubernetes, does not exist", user.Spec.Directory)
 	}
-	username, refused := access.CompileUsername(expression)
-	if refused != nil {
-		return "", refused, nil
+	username, err := access.CompileUsername(expression)
+	if err != nil {
+		return "", err
 	}
-	if name, refused = username.Of(&user.Spec); refused != nil {
-		return "", refused, nil
+	name, err := username.Of(&user.Spec)
+	if err != nil {
+		return "", err
 	}
-	if refused = access.SubjectName(name); refused != nil {
-		return "", refused, nil
-	}
-	return name, nil, nil
+	return name, access.SubjectName(name)
 }
 
 // countRoles counts the roles that list the user inline, in a slice, or among the local members, and those that its directory gives it.
-func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser) (int, error) {
+func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (int, error) {
 	id := user.Name
-	names, err := r.assigned(ctx, user)
+	names, err := r.assigned(ctx, user, directory)
 	if err != nil {
 		return 0, err
+	}
+	if directory != nil && user.IsActive() {
+		if err := r.addDefaults(ctx, directory, names); err != nil {
+			return 0, err
+		}
 	}
 	for _, index := range []string{store.IndexMember, indexLocalMember} {
 		var roles v1alpha1.ScimRoleList
@@ -140,17 +162,9 @@ func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser) (i
 
 // assigned are the roles that the user's directory gives it by the attribute roles: local ones and the directory's own, if it may give
 // any.
-func (r *reconciler) assigned(ctx context.Context, user *v1alpha1.ScimUser) (map[string]struct{}, error) {
+func (r *reconciler) assigned(ctx context.Context, user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (map[string]struct{}, error) {
 	names := map[string]struct{}{}
-	if user.Spec.Directory == "" || len(user.Spec.Roles) == 0 {
-		return names, nil
-	}
-	var directory v1alpha1.ScimDirectory
-	err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Directory}, &directory)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("read directory: %w", err)
-	}
-	if err != nil || directory.Spec.RoleAssignment != v1alpha1.RoleAssignmentEnabled {
+	if directory == nil || directory.Spec.RoleAssignment != v1alpha1.RoleAssignmentEnabled {
 		return names, nil
 	}
 	for i := range user.Spec.Roles {
@@ -164,4 +178,19 @@ func (r *reconciler) assigned(ctx context.Context, user *v1alpha1.ScimUser) (map
 		}
 	}
 	return names, nil
+}
+
+// addDefaults adds the default roles of a directory that take effect: those that exist and are local.
+func (r *reconciler) addDefaults(ctx context.Context, directory *v1alpha1.ScimDirectory, names map[string]struct{}) error {
+	for _, name := range directory.Spec.DefaultRoles {
+		var role v1alpha1.ScimRole
+		err := r.client.Get(ctx, client.ObjectKey{Name: name}, &role, client.UnsafeDisableDeepCopy)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("read default role: %w", err)
+		}
+		if err == nil && role.Spec.Directory == "" {
+			names[name] = struct{}{}
+		}
+	}
+	return nil
 }

@@ -20,7 +20,10 @@ type facts struct {
 	roles int
 	// bound says whether one of our bindings still names kubernetesUser.
 	bound bool
-	now   metav1.Time
+	// signInDomains are those of the user's directory.
+	signInDomains []string
+
+	now metav1.Time
 }
 
 // desiredStatus is the status that a user with these facts has. It changes nothing that is right already, so that equal facts
@@ -34,6 +37,7 @@ func desiredStatus(user *v1alpha1.ScimUser, f facts) v1alpha1.ScimUserStatus {
 	status.Roles = &roles
 	status.RevokedAt = revokedAt(user, f)
 	apimeta.SetStatusCondition(&status.Conditions, readyCondition(user, f, status.State))
+	setSignIn(&status, user, f.signInDomains)
 	return status
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -103,5 +104,34 @@ func TestDifference(t *testing.T) {
 	got := difference([]string{"a", "b", "c", "c"}, []string{"c", "d", "a"})
 	if diff := cmp.Diff([]string{"b", "d"}, got); diff != "" {
 		t.Errorf("those in one list only, in order: -want, +got:\n%s", diff)
+	}
+}
+
+// TestSignIn: S77, a user of another domain is accepted, counts, and is warned of.
+func TestSignIn(t *testing.T) {
+	tests := []struct {
+		reason, userName string
+		domains          []string
+		want             metav1.ConditionStatus
+	}{
+		{"no domains are named, so none is warned of", "a@example.com", nil, ""},
+		{"the domain is listed", "a@example.com", []string{"example.org", "example.com"}, metav1.ConditionTrue},
+		{"without regard to case", "a@Example.COM", []string{"example.com"}, metav1.ConditionTrue},
+		{"another domain", "a@example.net", []string{"example.com"}, metav1.ConditionFalse},
+		{"a domain below is another", "a@eu.example.com", []string{"example.com"}, metav1.ConditionFalse},
+		{"what follows the last @ counts", "a@example.com@example.net", []string{"example.com"}, metav1.ConditionFalse},
+		{"no domain at all", "alice", []string{"example.com"}, metav1.ConditionFalse},
+	}
+	for _, test := range tests {
+		user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "u"}, Spec: v1alpha1.ScimUserSpec{UserName: test.userName}}
+		user.Status.Conditions = []metav1.Condition{{Type: v1alpha1.UserSignIn, Status: metav1.ConditionUnknown, Reason: "Old"}}
+		status := desiredStatus(user, facts{claimOwner: "u", kubernetesUser: test.userName, signInDomains: test.domains})
+		got := metav1.ConditionStatus("")
+		if c := apimeta.FindStatusCondition(status.Conditions, v1alpha1.UserSignIn); c != nil {
+			got = c.Status
+		}
+		if got != test.want || status.State != v1alpha1.UserActive {
+			t.Errorf("%s: SignIn is %q, want %q; the user is %s", test.reason, got, test.want, status.State)
+		}
 	}
 }

@@ -62,6 +62,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
 		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
+		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersByDefault), builder.WithPredicates(localChanged())).
 		Watches(&v1alpha1.ScimRoleSlice{}, membersOfDeletedSlice()).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
 		Watches(&rbacv1.RoleBinding{}, r.subjects()).
@@ -92,6 +93,30 @@ func (r *reconciler) usersOfClaim(ctx context.Context, o client.Object) []ctrl.R
 
 func (r *reconciler) usersOfDirectory(ctx context.Context, o client.Object) []ctrl.Request {
 	return r.listed(ctx, store.IndexDirectory, o.GetName())
+}
+
+// localChanged passes that a local role came or went.
+func localChanged() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		before, after := e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole)
+		return (before.Spec.Directory == "") != (after.Spec.Directory == "")
+	}}
+}
+
+// usersByDefault are the users of the directories that have a role as a default.
+func (r *reconciler) usersByDefault(ctx context.Context, role client.Object) []ctrl.Request {
+	var all v1alpha1.ScimDirectoryList
+	// The cache answers; an error means that it is stopping.
+	if err := r.client.List(ctx, &all, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var requests []ctrl.Request
+	for i := range all.Items {
+		if all.Items[i].HasDefaultRole(role.GetName()) {
+			requests = append(requests, r.listed(ctx, store.IndexDirectory, all.Items[i].Name)...)
+		}
+	}
+	return requests
 }
 
 // membersOfRole are the users whose number of roles a change of a role may have changed: the difference of its lists.

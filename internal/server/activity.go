@@ -28,14 +28,14 @@ const (
 
 // Sightings keeps when an identity provider was last heard, and of what.
 type Sightings interface {
-	// SetLastRequestTime writes status.lastRequestTime of a ScimDirectory.
-	SetLastRequestTime(ctx context.Context, directory string, at time.Time) error
+	// SetLastUsed writes status.lastRequestTime of a ScimDirectory, and the lastUsedTime of one of its credentials.
+	SetLastUsed(ctx context.Context, directory, credential string, at time.Time) error
 	// SetLastSeenTime writes status.lastSeenTime of a ScimRole.
 	SetLastSeenTime(ctx context.Context, role string, at time.Time) error
 }
 
-// Activity records when each directory's identity provider was last heard, and when it last asked for a role. It writes in the
-// background, at most once in ten minutes a directory and once a day a role, counting the writes of other replicas. Without requests it
+// Activity records when each credential of a directory was last used, and when its identity provider last asked for a role. It writes in
+// the background, at most once in ten minutes a credential and once a day a role, counting the writes of other replicas. Without requests it
 // writes nothing. It is safe for concurrent use.
 type Activity struct {
 	sink  Sightings
@@ -65,8 +65,21 @@ type sighting struct {
 }
 
 // Seen notes a request with a valid credential. It does not wait for the write.
-func (a *Activity) Seen(ctx context.Context, directory *v1alpha1.ScimDirectory) {
-	a.note(ctx, sighting{"directory", directory.Name, directory.Status.LastRequestTime, activityInterval, a.sink.SetLastRequestTime})
+func (a *Activity) Seen(ctx context.Context, directory *v1alpha1.ScimDirectory, credential string) {
+	set := func(ctx context.Context, _ string, at time.Time) error {
+		return a.sink.SetLastUsed(ctx, directory.Name, credential, at)
+	}
+	a.note(ctx, sighting{"credential", directory.Name + "/" + credential, lastUsed(directory, credential), activityInterval, set})
+}
+
+// lastUsed is what status says of a credential; nil when it was never used.
+func lastUsed(directory *v1alpha1.ScimDirectory, credential string) *metav1.Time {
+	for i := range directory.Status.Credentials {
+		if directory.Status.Credentials[i].Name == credential {
+			return directory.Status.Credentials[i].LastUsedTime
+		}
+	}
+	return nil
 }
 
 // SeenRole notes a request that named a role, as read live, by its id. It does not wait for the write.

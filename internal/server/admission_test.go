@@ -96,24 +96,27 @@ func TestLastRequestTime(t *testing.T) {
 	activity := server.NewActivity(server.StatusSightings{Client: s.kube}, s.clock, s.log.logger())
 	directory := &v1alpha1.ScimDirectory{}
 	must(t, s.kube.Get(t.Context(), client.ObjectKey{Name: s.directory}, directory))
-	activity.Seen(t.Context(), directory)
+	activity.Seen(t.Context(), directory, "first")
 	activity.Wait()
 	written := &v1alpha1.ScimDirectory{}
 	must(t, s.kube.Get(t.Context(), client.ObjectKey{Name: s.directory}, written))
 	if at := written.Status.LastRequestTime; at == nil || at.Unix() != s.clock.Now().Unix() {
 		t.Fatalf("status.lastRequestTime is %v, want %v", at, s.clock.Now())
 	}
+	if used := written.Status.Credentials; len(used) != 1 || used[0].Name != "first" || !used[0].LastUsedTime.Equal(written.Status.LastRequestTime) {
+		t.Errorf("status.credentials is %v, want the time of the credential that was used", used)
+	}
 	if written.Generation != directory.Generation {
 		t.Error("writing the status changed the generation")
 	}
-	activity.Seen(t.Context(), written)
+	activity.Seen(t.Context(), written, "first")
 	activity.Wait()
 	again := &v1alpha1.ScimDirectory{}
 	must(t, s.kube.Get(t.Context(), client.ObjectKey{Name: s.directory}, again))
 	if again.ResourceVersion != written.ResourceVersion {
 		t.Error("a second request within ten minutes was written")
 	}
-	must(t, server.StatusSightings{Client: s.kube}.SetLastRequestTime(t.Context(), "gone", time.Now()))
+	must(t, server.StatusSightings{Client: s.kube}.SetLastUsed(t.Context(), "gone", "first", time.Now()))
 }
 
 func TestPaths(t *testing.T) {

@@ -205,7 +205,7 @@ func (h *Handler) admitKnown(ctx context.Context, c *call, directory *v1alpha1.S
 		return err
 	}
 	if h.cfg.Activity != nil {
-		h.cfg.Activity.Seen(ctx, directory)
+		h.cfg.Activity.Seen(ctx, directory, c.credential)
 	}
 	return nil
 }
