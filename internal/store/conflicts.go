@@ -46,8 +46,11 @@ func adoptCommand(obj client.Object, directory string) string {
 	return fmt.Sprintf("`kubectl scim adopt %s %s --directory %s`", noun, obj.GetName(), directory)
 }
 
-// newcomerCommand lets a directory give a user another externalId.
+// newcomerCommand lets a directory give a user another externalId. That of a local user is for people to take off.
 func newcomerCommand(user *v1alpha1.ScimUser, directory, externalID string) string {
+	if isLocal(user) {
+		return fmt.Sprintf("`kubectl patch scimuser %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/externalId\"}]'`", user.Name)
+	}
 	return fmt.Sprintf("`kubectl scim adopt user %s --directory %s --external-id %q`", user.Name, directory, externalID)
 }
 

@@ -12,9 +12,9 @@ import (
 const maxExternalID = 512
 
 // formerID is the externalId that a user has, or had until a push took it away without giving another: otherwise a push that
-// clears it and one that sets another would together do what neither may.
+// clears it and one that sets another would together do what neither may. A local user is what people say that it is.
 func formerID(user *v1alpha1.ScimUser) string {
-	if user.Spec.ExternalID != "" {
+	if user.Spec.ExternalID != "" || isLocal(user) {
 		return user.Spec.ExternalID
 	}
 	return user.Annotations[v1alpha1.AnnotationFormerExternalID]

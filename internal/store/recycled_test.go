@@ -125,9 +125,17 @@ func TestDetachedUserKeepsItsPast(t *testing.T) {
 	must(t, r.client.Update(ctx, user))
 	_, err = r.CreateUser(ctx, dir, &v1alpha1.ScimUserSpec{UserName: "detached", ExternalID: "00u-new"})
 	wantStatus(t, err, http.StatusConflict)
+	if want := "kubectl patch scimuser " + user.Name; !strings.Contains(detailOf(err), want) {
+		t.Errorf("the detail must say %q: %s", want, detailOf(err))
+	}
 	same(t, "", r.freshUser(t, user.Name).Spec.Directory, "a refused takeover changes nothing")
 	_, err = r.CreateUser(ctx, dir, &v1alpha1.ScimUserSpec{UserName: "detached", ExternalID: "00u-old"})
 	must(t, err)
 	must(t, r.client.Get(ctx, client.ObjectKeyFromObject(user), user))
 	same(t, dir, user.Spec.Directory, "the same person comes back")
+	user.Spec.Directory, user.Spec.ExternalID = "", ""
+	must(t, r.client.Update(ctx, user))
+	_, err = r.CreateUser(ctx, dir, &v1alpha1.ScimUserSpec{UserName: "detached", ExternalID: "00u-new"})
+	must(t, err)
+	same(t, "00u-new", r.freshUser(t, user.Name).Spec.ExternalID, "whoever takes the old externalId off lets the newcomer in")
 }
