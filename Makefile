@@ -42,7 +42,7 @@ down: ## Stop what make up started.
 ##@ Build
 
 .PHONY: build
-build: ## Build bin/scim-operator.
+build: ## Build bin/scim-operator and bin/kubectl-scim.
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 
 .PHONY: image
