@@ -51,14 +51,14 @@ func readyFinding(check string, d *v1alpha1.ScimDirectory) Finding {
 // troubles leaves out conditions that are states and no fault: a directory into which no group was pushed yet, and suspension, of which Ready
 // speaks already.
 func troubles(condition string) bool {
-	return condition != "NoGroupsPushed" && condition != "Suspended"
+	return condition != v1alpha1.DirectoryNoGroupsPushed && condition != v1alpha1.DirectorySuspended
 }
 
 func remedyFor(condition, directory string) string {
 	switch condition {
 	case "GuardTripped":
 		return "`kubectl scim plan list --directory " + directory + "` shows what waits for a person's word."
-	case "TokenExpiring":
+	case v1alpha1.DirectoryTokenExpiring:
 		return "`kubectl scim token rotate " + directory + "` makes a new token without a refused request."
 	}
 	return "`kubectl scim directory status " + directory + "` shows more."
