@@ -8,15 +8,19 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
@@ -26,25 +30,27 @@ const (
 	controllerAccount = "scim-operator-controller"
 )
 
-// installAccounts applies what an installation applies: the namespace, the accounts and their rights. So a right that the operator
-// needs and config/rbac lacks fails the tests.
-func installAccounts(ctx context.Context, kube client.Client) error {
-	names, err := filepath.Glob(filepath.Join("..", "..", "config", "rbac", "*.yaml"))
-	if err != nil {
-		return fmt.Errorf("find config/rbac: %w", err)
-	}
+// installOperator applies what an installation applies: the namespace, the accounts and their rights, and the admission policies. So a
+// right that the operator needs and config/rbac lacks fails the tests, and so does a policy that is in its way.
+func installOperator(ctx context.Context, kube client.Client) error {
 	var namespaces, others []client.Object
-	for _, name := range names {
-		objects, err := readObjects(name)
+	for _, folder := range []string{"rbac", "admission"} {
+		names, err := filepath.Glob(filepath.Join("..", "..", "config", folder, "*.yaml"))
 		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("find config/%s: %w", folder, err)
 		}
-		for _, object := range objects {
-			if object.GetObjectKind().GroupVersionKind().Kind == "Namespace" {
-				namespaces = append(namespaces, object)
-				continue
+		for _, name := range names {
+			objects, err := readObjects(name)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", name, err)
 			}
-			others = append(others, object)
+			for _, object := range objects {
+				if object.GetObjectKind().GroupVersionKind().Kind == "Namespace" {
+					namespaces = append(namespaces, object)
+					continue
+				}
+				others = append(others, object)
+			}
 		}
 	}
 	for _, object := range append(namespaces, others...) {
@@ -52,7 +58,25 @@ func installAccounts(ctx context.Context, kube client.Client) error {
 			return fmt.Errorf("create %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
 		}
 	}
-	return nil
+	return awaitPolicies(ctx, kube)
+}
+
+// awaitPolicies returns when the API server heeds the policies, which takes it a moment: it then refuses an administrator a slice.
+func awaitPolicies(ctx context.Context, kube client.Client) error {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		err := kube.Create(ctx, &v1alpha1.ScimRoleSlice{
+			ObjectMeta: metav1.ObjectMeta{Name: "refused"},
+			Spec:       v1alpha1.ScimRoleSliceSpec{Role: "refused", Members: []string{"nobody"}},
+		}, client.DryRunAll)
+		return apierrors.IsForbidden(err), ignoreForbidden(err)
+	})
+}
+
+func ignoreForbidden(err error) error {
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	return err
 }
 
 // readObjects reads a file of several documents, and passes over what is only for kustomize.

@@ -28,7 +28,14 @@ func (r *crashRun) groupName(what string, i int) string {
 func (r *crashRun) renamedUser(t *testing.T, from, to string) {
 	t.Helper()
 	created := must[okta.Resource](t)(r.healthy.CreateUser(t.Context(), okta.DefaultProfile(from)))
-	must[okta.Resource](t)(r.healthy.UpdateUser(t.Context(), created.ID(), okta.DefaultProfile(to)))
+	must[okta.Resource](t)(r.healthy.UpdateUser(t.Context(), created.ID(), renamedProfile(from, to)))
+}
+
+// renamedProfile is the same person under another name: with another externalId it would be somebody who got a recycled name.
+func renamedProfile(from, to string) okta.Profile {
+	p := okta.DefaultProfile(to)
+	p.ExternalID = okta.DefaultProfile(from).ExternalID
+	return p
 }
 
 func (r *crashRun) renamedGroup(t *testing.T, from, to string) {
@@ -125,7 +132,7 @@ func (r *crashRun) renaming(t *testing.T, from, to string) attempt {
 	id := must[okta.Resource](t)(r.healthy.CreateUser(t.Context(), okta.DefaultProfile(from))).ID()
 	return attempt{
 		push: func(ctx context.Context, at target) error {
-			_, err := at.UpdateUser(ctx, id, okta.DefaultProfile(to))
+			_, err := at.UpdateUser(ctx, id, renamedProfile(from, to))
 			return err
 		},
 		intact: func(ctx context.Context, at target) error {

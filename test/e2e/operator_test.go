@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -105,17 +106,29 @@ func startOperator(ctx context.Context) (*operator, error) {
 	return o, err
 }
 
-func newKube() (client.Client, error) {
+// newKube makes a client that may do anything, but for what the admission policies keep to the operator.
+func newKube() (client.Client, error) { return newKubeOf(apiserver.Config()) }
+
+// newKubeAs makes a client that may do what a part of the operator may.
+func newKubeAs(ctx context.Context, kube client.Client, account string) (client.Client, error) {
+	config, err := accountConfig(ctx, kube, account)
+	if err != nil {
+		return nil, err
+	}
+	return newKubeOf(config)
+}
+
+func newKubeOf(config *rest.Config) (client.Client, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("build the scheme: %w", err)
 	}
-	return client.New(apiserver.Config(), client.Options{Scheme: scheme})
+	return client.New(config, client.Options{Scheme: scheme})
 }
 
-// prepare does what an administrator does: installs the accounts, and makes a token and a directory.
+// prepare does what an administrator does: installs the accounts and policies, and makes a token and a directory.
 func (o *operator) prepare(ctx context.Context) error {
-	if err := installAccounts(ctx, o.kube); err != nil {
+	if err := installOperator(ctx, o.kube); err != nil {
 		return err
 	}
 	objects := []client.Object{

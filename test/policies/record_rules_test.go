@@ -118,7 +118,7 @@ func internalRules() []rule {
 				patch(admin, claim("u")), patch(controller, marked("ScimClaim", name, v1alpha1.AnnotationFence, "a")),
 			},
 			refuse: []try{
-				patch(admin, claim("v")), patch(broad, claim("v")), remove(admin, claim("u")), remove(broad, claim("u")),
+				patch(admin, claim("v")), patch(broad, claim("v")), remove(admin, claim("u")), remove(broad, claim("u")), removeAll(admin, claim("u")),
 				patch(admin, marked("ScimClaim", name, v1alpha1.AnnotationFence, "a")),
 				patch(broad, fmt.Sprintf("{kind: ScimClaim, metadata: {name: %s, labels: {a: b}}}", name)),
 				patch(broad, fmt.Sprintf("{kind: ScimClaim, metadata: {name: %s, finalizers: [example.com/a]}}", name)),

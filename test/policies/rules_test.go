@@ -50,6 +50,9 @@ func status(as account, object string) try { return try{as, "patch status", obje
 
 func remove(as account, object string) try { return try{as, "delete", object} }
 
+// removeAll deletes all objects of a kind in one request.
+func removeAll(as account, object string) try { return try{as, "delete all", object} }
+
 // do sends the request.
 func (r try) do(ctx context.Context, c *client, dryRun bool) error {
 	object, err := parse(r.object)
@@ -72,6 +75,8 @@ func (r try) do(ctx context.Context, c *client, dryRun bool) error {
 	case "patch status":
 		return c.Status().Patch(ctx, object, ctrl.RawPatch(types.MergePatchType, merge),
 			&ctrl.SubResourcePatchOptions{PatchOptions: ctrl.PatchOptions{DryRun: options}})
+	case "delete all":
+		return c.DeleteAllOf(ctx, object, &ctrl.DeleteAllOfOptions{DeleteOptions: ctrl.DeleteOptions{DryRun: options}})
 	case "delete":
 		return c.Delete(ctx, object, &ctrl.DeleteOptions{DryRun: options})
 	default:
