@@ -314,9 +314,11 @@ func leaveSlice(t *testing.T, r *crashRun, i int) attempt {
 	t.Helper()
 	name := fmt.Sprintf("Slices %s %d", r.tag, i)
 	role := must[string](t)(r.healthy.PushGroup(t.Context(), name, okta.Members("somebody")))
+	// The admission policies let nobody write slices but the operator.
+	server := must[client.Client](t)(newKubeAs(t.Context(), r.o.kube, serverAccount))
 	return attempt{
 		first: func(ctx context.Context, _ target) error {
-			return r.o.kube.Create(ctx, &v1alpha1.ScimRoleSlice{
+			return server.Create(ctx, &v1alpha1.ScimRoleSlice{
 				ObjectMeta: metav1.ObjectMeta{GenerateName: role + "-", Labels: map[string]string{v1alpha1.LabelRole: role}},
 				Spec:       v1alpha1.ScimRoleSliceSpec{Role: role, Members: []string{"nobody"}},
 			})
