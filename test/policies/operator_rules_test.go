@@ -80,7 +80,7 @@ func reachRules() []rule {
 			},
 			accept: []try{
 				status(server, `{kind: ScimDirectory, metadata: {name: d}, status: {observedGeneration: 1}}`),
-				status(broadServer, `{kind: ScimRole, metadata: {name: r}, status: {members: 1}}`),
+				status(server, `{kind: ScimRole, metadata: {name: r}, status: {members: 1}}`),
 			},
 			refuse: []try{status(broadServer, `{kind: ScimUser, metadata: {name: u}, status: {state: Active}}`)},
 		},
