@@ -51,7 +51,9 @@ func testMain(m *testing.M) int {
 }
 
 // build compiles the operator.
-func build(ctx context.Context, path, tags string) error { return buildCommand(ctx, path, tags, "scim-operator") }
+func build(ctx context.Context, path, tags string) error {
+	return buildCommand(ctx, path, tags, "scim-operator")
+}
 
 // buildCommand compiles a folder of cmd.
 func buildCommand(ctx context.Context, path, tags, name string) error {
