@@ -169,21 +169,22 @@ func (o *operator) startServer(ctx context.Context, name, binary, failpoint stri
 		Args: []string{
 			"server", "--listen-address=" + address, "--tls-cert-file=" + o.certificate.certFile, "--tls-key-file=" + o.certificate.keyFile,
 			"--external-url=" + externalURL, "--namespace=" + namespace, "--health-address=" + health, "--metrics-address=" + metrics,
+			"--audit-log=" + filepath.Join(o.dir, name+".audit.log"),
 		},
 	})
 }
 
 // startController starts the controllers and waits until they are ready.
 func (o *operator) startController(ctx context.Context, name, binary, failpoint string) (*process, error) {
-	_, health, err := twoAddresses(ctx)
+	metrics, health, err := twoAddresses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return o.start(ctx, &process{health: health}, controllerAccount, controlplane.Command{
+	return o.start(ctx, &process{health: health, metrics: metrics}, controllerAccount, controlplane.Command{
 		Name: name, Path: binary, Env: environment(failpoint),
 		Args: []string{
 			"controller", "--namespace=" + namespace, "--external-url=" + externalURL, "--bindable-cluster-roles=view,edit",
-			"--leader-elect", "--health-address=" + health, "--metrics-address=0",
+			"--leader-elect", "--health-address=" + health, "--metrics-address=" + metrics,
 		},
 	})
 }
