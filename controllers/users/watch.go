@@ -24,6 +24,7 @@ import (
 const (
 	indexLocalMember    = "users.local-member"
 	indexKubernetesUser = "users.kubernetes-user"
+	indexAssigned       = "users.assigned"
 )
 
 // countDelay lets the slices and the role of one push arrive before its members are counted, so that each member is looked at
@@ -53,6 +54,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err != nil {
 		return err
 	}
+	if err := indexer.IndexField(ctx, &v1alpha1.ScimUser{}, indexAssigned, assignedIDs); err != nil {
+		return err
+	}
 	r := &reconciler{client: mgr.GetClient(), options: options}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -63,6 +67,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
 		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersByDefault), builder.WithPredicates(localChanged())).
+		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAssigned), builder.WithPredicates(ownership())).
 		Watches(&v1alpha1.ScimRoleSlice{}, membersOfDeletedSlice()).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
 		Watches(&rbacv1.RoleBinding{}, r.subjects()).
@@ -117,6 +122,27 @@ func (r *reconciler) usersByDefault(ctx context.Context, role client.Object) []c
 		}
 	}
 	return requests
+}
+
+// assignedIDs are the values of a user's attribute roles.
+func assignedIDs(o client.Object) []string {
+	var ids []string
+	for _, value := range o.(*v1alpha1.ScimUser).Spec.Roles {
+		ids = append(ids, value.Value)
+	}
+	return ids
+}
+
+// usersOfAssigned are the users whose attribute roles names a role.
+func (r *reconciler) usersOfAssigned(ctx context.Context, o client.Object) []ctrl.Request {
+	return r.listed(ctx, indexAssigned, o.GetName())
+}
+
+// ownership passes what decides whether a role can be given: that it comes, goes, or changes hands.
+func ownership() predicate.Predicate {
+	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.(*v1alpha1.ScimRole).Spec.Directory != e.ObjectNew.(*v1alpha1.ScimRole).Spec.Directory
+	}}
 }
 
 // membersOfRole are the users whose number of roles a change of a role may have changed: the difference of its lists.

@@ -52,6 +52,7 @@ func TestOwnership(t *testing.T) {
 		{"squatting", w.squatting},
 		{"foreign members", w.foreignMembers},
 		{"recycled name", w.recycledName},
+		{"roles without groups", w.assignedRole},
 	} {
 		if !t.Run(step.name, step.run) {
 			return
@@ -66,7 +67,7 @@ func (w *ownership) newDirectory(t *testing.T, name string, server *process, mat
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name + "-token"}, StringData: map[string]string{"token": token},
 	}))
 	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ScimDirectorySpec{
-		Provider: v1alpha1.ProviderOkta, Matching: matching,
+		Provider: v1alpha1.ProviderOkta, Matching: matching, RoleAssignment: v1alpha1.RoleAssignmentEnabled,
 		Credentials: []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: name + "-token", Key: "token"}}},
 	}}
 	check(t, "create the directory", w.o.kube.Create(t.Context(), directory))
@@ -289,4 +290,38 @@ func (w *ownership) recycledName(t *testing.T) {
 	if now := w.read(t, left.ID()); got.ID() != left.ID() || !now.IsActive() || now.Spec.ExternalID != p.ExternalID {
 		t.Errorf("after the approval Okta has %s, and the user is %+v", got.ID(), now.Spec)
 	}
+}
+
+// assignedRole: Okta Governance gives a local role to a user without a group, takes it away again, and cannot give what is another
+// directory's.
+func (w *ownership) assignedRole(t *testing.T) {
+	role := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "ownership-assigned"}}
+	role.Spec.DisplayName = "Ownership Assigned"
+	p := okta.DefaultProfile("ownership.governed@example.com")
+	p.Custom = map[string]any{"roles": []any{map[string]any{"value": role.Name, "display": role.Spec.DisplayName}, map[string]any{"value": w.role.Name}}}
+	user := must[okta.Resource](t)(w.cautious.AssignUser(t.Context(), p))
+	check(t, "create a local role", w.o.kube.Create(t.Context(), role))
+	w.counts(t, user.ID(), 1)
+	w.grantByName(t, "ownership-assigned", role.Name)
+	w.o.may(t, p.UserName, true)
+	p.Custom["roles"] = []any{map[string]any{"value": w.role.Name}}
+	_, err := w.cautious.UpdateUser(t.Context(), user.ID(), p)
+	check(t, "take the role away", err)
+	w.o.may(t, p.UserName, false)
+	w.counts(t, user.ID(), 0)
+}
+
+// counts waits until the user's status says how many roles it has.
+func (w *ownership) counts(t *testing.T, id string, roles int32) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s has %d roles", id, roles), func(ctx context.Context) error {
+		user := &v1alpha1.ScimUser{}
+		if err := w.o.kube.Get(ctx, client.ObjectKey{Name: id}, user); err != nil {
+			return err
+		}
+		if user.Status.Roles == nil || *user.Status.Roles != roles {
+			return errors.New("status.roles says something else")
+		}
+		return nil
+	})
 }
