@@ -13,6 +13,7 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/access"
 	"github.com/scim-operator/scim-operator/controllers/claims"
 	"github.com/scim-operator/scim-operator/controllers/directories"
+	"github.com/scim-operator/scim-operator/controllers/guard"
 	"github.com/scim-operator/scim-operator/controllers/roles"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -36,8 +37,12 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err := store.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	bound := func(ctx context.Context, kubernetesUser string) (bool, error) {
+	bound := func(ctx context.Context, kubernetesUser string) (access.Bound, error) {
 		return access.StillBound(ctx, mgr.GetCache(), kubernetesUser)
+	}
+	gate, err := guard.NewGate(mgr, guard.Options{})
+	if err != nil {
+		return fmt.Errorf("controller guard: %w", err)
 	}
 	setups := []struct {
 		name string
@@ -45,8 +50,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}{
 		{"claims", func() error { return claims.SetupWithManager(mgr) }},
 		{"access", func() error {
-			return access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: options.BindableClusterRoles})
+			return access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: options.BindableClusterRoles, Gate: gate})
 		}},
+		{"guard", func() error { return guard.SetupWithManager(mgr, gate) }},
 		{"directories", func() error {
 			return directories.SetupWithManager(mgr, directories.Options{ExternalURL: options.ExternalURL, Namespace: options.Namespace})
 		}},

@@ -2,6 +2,50 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+// Conditions of an AccessPlan.
+const (
+	// PlanHolds says whether removals wait.
+	//
+	// Possible reasons for this condition to be True are:
+	//
+	// * "LimitExceeded"
+	// * "Discarded"
+	//
+	// Possible reasons for this condition to be False are:
+	//
+	// * "WithinLimit"
+	PlanHolds = "Held"
+
+	// ReasonLimitExceeded means that more people would lose access within the window than the limit lets pass.
+	ReasonLimitExceeded = "LimitExceeded"
+	// ReasonDiscarded means that a person discarded what waits.
+	ReasonDiscarded = "Discarded"
+	// ReasonWithinLimit means that nothing waits.
+	ReasonWithinLimit = "WithinLimit"
+
+	// PlanDecided says what became of the last decision.
+	//
+	// Possible reasons for this condition to be True are:
+	//
+	// * "Approved"
+	// * "Discarded"
+	//
+	// Possible reasons for this condition to be False are:
+	//
+	// * "DigestChanged"
+	// * "TooManyDiscarded"
+	PlanDecided = "Decided"
+
+	// ReasonApproved means that the set was approved and takes effect.
+	ReasonApproved = "Approved"
+	// ReasonDigestChanged means that the set is another than the one that the decision names, so nothing happened. Look at the plan
+	// again, and decide about the present digest.
+	ReasonDigestChanged = "DigestChanged"
+	// ReasonTooManyDiscarded means that sets of 62 holds wait discarded already, so nothing happened. Approve these, or
+	// give the people back at the identity provider.
+	ReasonTooManyDiscarded = "TooManyDiscarded"
+)
+
 // PlanState is what has become of an AccessPlan.
 // +kubebuilder:validation:Enum=Watching;Held;Released;Discarded
 type PlanState string
@@ -12,7 +56,7 @@ const (
 	PlanWatching PlanState = "Watching"
 	// PlanHeld means that removals wait for a person, or for the end of holdTimeout.
 	PlanHeld PlanState = "Held"
-	// PlanReleased means that the removals were approved, or that holdTimeout has passed.
+	// PlanReleased means that the removals were approved, or that holdTimeout has passed, and are taking effect.
 	PlanReleased PlanState = "Released"
 	// PlanDiscarded means that a person refused the removals: those who are in it keep their access until the identity provider
 	// takes them back, or somebody approves after all.
@@ -47,8 +91,8 @@ type AccessPlanSpec struct {
 	Role string `json:"role,omitempty"`
 
 	// decision is a person's word on the removals that are held. It holds for exactly the set whose digest it names: when the set
-	// has changed meanwhile, it is refused and the condition Decided says so. Whoever writes it needs the verb approve on
-	// accessplans. `kubectl scim plan approve NAME` writes it.
+	// has changed meanwhile, it is refused and the condition Decided says so. It is heard once, when it is written: to decide the
+	// same about the same set again, remove it first. `kubectl scim plan approve NAME` writes it.
 	// +optional
 	Decision Decision `json:"decision,omitempty,omitzero"`
 }
@@ -99,7 +143,8 @@ type AccessPlanStatus struct {
 	// +kubebuilder:validation:Pattern=`^sha256:[0-9a-f]{64}$`
 	Digest string `json:"digest,omitempty"`
 
-	// passed is the number of different people whose removal took effect within the window.
+	// passed is the number of different people whose removal took effect within the window, without those whose removal was
+	// approved or whose holdTimeout has passed.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Passed *int32 `json:"passed,omitempty"`
@@ -115,7 +160,7 @@ type AccessPlanStatus struct {
 	Limit *int32 `json:"limit,omitempty"`
 
 	// samples are the Kubernetes user names of the first people whose removal waits, sorted, at most 20. `kubectl scim plan show NAME`
-	// lists all of them.
+	// lists all of them, which it reads from the annotation scim-operator.io/people of the bindings that they are held in.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -127,9 +172,86 @@ type AccessPlanStatus struct {
 	// +optional
 	HeldSince *metav1.Time `json:"heldSince,omitempty"`
 
-	// releaseTime is when the held removals take effect without anybody's word: heldSince and the directory's holdTimeout.
+	// releaseTime is when the held removals take effect without anybody's word: heldSince and the directory's holdTimeout. Absent
+	// when only discarded removals wait.
 	// +optional
 	ReleaseTime *metav1.Time `json:"releaseTime,omitempty"`
+
+	// epoch is the number of the present hold, from 0 to 63 and then from 0 again. Bindings mark each held subject with the epoch in
+	// which it was held, in the annotation scim-operator.io/people; a mark of an epoch that is over, and not discarded, is released.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=63
+	Epoch *int32 `json:"epoch,omitempty"`
+
+	// discardedEpochs are the epochs whose holds a person discarded: those who bear their marks wait until somebody approves.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=63
+	// +kubebuilder:validation:items:Minimum=0
+	// +kubebuilder:validation:items:Maximum=63
+	DiscardedEpochs []int32 `json:"discardedEpochs,omitempty"`
+
+	// passes are the removals that took effect within the window, oldest first. They are the operator's memory across restarts.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Passes []PlanPass `json:"passes,omitempty"`
+
+	// peaks are the largest numbers of active people, or members, of the last 24 hours, oldest first and each smaller than the
+	// one before. The limit's percentage is of the first.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Peaks []PlanPeak `json:"peaks,omitempty"`
+}
+
+// PassReason says why a removal was let through.
+// +kubebuilder:validation:Enum=Limit;Alone
+type PassReason string
+
+// Why a removal was let through.
+const (
+	// PassLimit means that the limit had room.
+	PassLimit PassReason = "Limit"
+	// PassAlone means that it came alone while the limit was used up or others were held.
+	PassAlone PassReason = "Alone"
+)
+
+// PlanPass is a number of removals that took effect at about the same time.
+type PlanPass struct {
+	// time is the end of the step, a sixtieth of the window, in which the removals took effect. They count until a window after it.
+	// +required
+	Time metav1.Time `json:"time,omitzero"`
+
+	// reason is Limit, or Alone for removals that came by themselves while the limit was used up or others were held.
+	// +required
+	Reason PassReason `json:"reason,omitempty"`
+
+	// count is the number of different people.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Count *int32 `json:"count,omitempty"`
+
+	// people are eight characters for each of them, in order: a hash of the Kubernetes user name, by which the operator knows whom it
+	// has let through. Absent when the plan has more passes than it can remember by name.
+	// +optional
+	// +kubebuilder:validation:MinLength=8
+	// +kubebuilder:validation:MaxLength=80000
+	// +kubebuilder:validation:Pattern=`^([-_A-Za-z0-9]{8})+$`
+	People string `json:"people,omitempty"`
+}
+
+// PlanPeak is a number of active people, or members, at a time.
+type PlanPeak struct {
+	// time is when it was counted.
+	// +required
+	Time metav1.Time `json:"time,omitzero"`
+
+	// count is the number.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Count *int32 `json:"count,omitempty"`
 }
 
 // AccessPlan counts the people who lose access because of what an identity provider pushed, and holds back what goes beyond the

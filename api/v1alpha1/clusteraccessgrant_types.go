@@ -84,7 +84,21 @@ type ClusterAccessGrantSpec struct {
 	// validity limits the grant in time. Without it the grant holds from now on until it is deleted.
 	// +optional
 	Validity *Validity `json:"validity,omitempty"`
+
+	// protection says what no push may do to the grant. LastSubject keeps the last person who has access through it, in the
+	// cluster or in each namespace, even when an identity provider deactivates that person, takes them out of the role or deletes
+	// the role: give it to the grant that you would need to repair everything else. Only a change to the grant takes the last
+	// person out. Without it a push may take everybody's access away.
+	// +optional
+	Protection GrantProtection `json:"protection,omitempty"`
 }
+
+// GrantProtection says what no push may do to a grant.
+// +kubebuilder:validation:Enum=LastSubject
+type GrantProtection string
+
+// ProtectLastSubject means that the last subject stays.
+const ProtectLastSubject GrantProtection = "LastSubject"
 
 // RoleSelector names one ScimRole, by displayName or by name.
 // +kubebuilder:validation:ExactlyOneOf=displayName;name

@@ -6,7 +6,8 @@ const (
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy, and the field owner of the operator's server-side applies.
 	ManagedBy = "scim-operator"
-	// LabelDirectory is the ScimDirectory that a ScimUser or ScimRole came through.
+	// LabelDirectory is the ScimDirectory that a ScimUser or ScimRole came through; on a binding, that of its role, and empty for
+	// a local role.
 	LabelDirectory = GroupName + "/directory"
 	// LabelRole is the ScimRole that a ScimRoleSlice or a binding belongs to.
 	LabelRole = GroupName + "/role"
@@ -14,6 +15,9 @@ const (
 	LabelGrant = GroupName + "/grant"
 	// LabelShard is the position, from 0, of a binding's subjects among the role's slices; it is `local` for the local members.
 	LabelShard = GroupName + "/shard"
+	// LabelSelector is a hash of the entry in the grant's spec.roles that matched the role of a binding, so that the removal of the
+	// entry can be told from the removal of the role.
+	LabelSelector = GroupName + "/selector"
 )
 
 // Annotations that the SCIM server and the repair controller write. None of them changes metadata.generation, so none of them
@@ -32,6 +36,8 @@ const (
 	// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
 	// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
 	AnnotationUncommitted = GroupName + "/uncommitted"
+	// AnnotationPeople says, on a binding, who stands behind each subject and whether the guard holds it (docs/design/0002-guard.md).
+	AnnotationPeople = GroupName + "/people"
 )
 
 // Annotations of takeovers, on ScimUsers and ScimRoles. The SCIM server writes the first two; people write the approvals, best with

@@ -110,12 +110,13 @@ type GuardMode string
 const (
 	// GuardHold means that removals beyond the limits wait for a person, or for holdTimeout.
 	GuardHold GuardMode = "Hold"
-	// GuardOff means that every removal takes effect at once.
+	// GuardOff means that every removal takes effect at once, except those of breakGlass.
 	GuardOff GuardMode = "Off"
 )
 
 // Guard limits how many people may lose access within an hour without a person's word. What the identity provider said is always
-// stored at once; what waits is the effect on bindings, in an AccessPlan.
+// stored at once; what waits is the effect on bindings, in an AccessPlan. One person who leaves alone, with nobody else within ten
+// seconds before, loses access at once even while others are held, up to count of them within the window.
 // +kubebuilder:validation:MinProperties=1
 type Guard struct {
 	// mode is Hold or Off. The default is Hold.
@@ -128,8 +129,9 @@ type Guard struct {
 	// +optional
 	Users GuardLimit `json:"users,omitempty,omitzero"`
 
-	// members limits removals of members from one role, the deletion of the role included, for roles of at least 10
-	// members. Beyond max(count, percent of the members) within the window they are held. The defaults are 10 and 50.
+	// members limits removals of members from one role, the deletion of the role included, for roles through which at least 10
+	// people have access. Beyond max(count, percent of the members) within the window they are held; one change that does not fit
+	// in is held as a whole. The defaults are 10 and 50.
 	// +optional
 	Members GuardLimit `json:"members,omitempty,omitzero"`
 
@@ -148,8 +150,8 @@ type Guard struct {
 	HoldTimeoutSeconds int32 `json:"holdTimeoutSeconds,omitempty"`
 
 	// breakGlass are the ids (metadata.name of ScimUsers), at most 32, of identities that never lose a binding to a push: neither
-	// deactivation nor removal from a role nor the deletion of a role takes anything from them. Only a change to this list, or
-	// to a grant, does. Keep it short, and watch it.
+	// deactivation nor removal from a role nor the deletion of a role takes anything from them, whatever the mode. Only a change
+	// to this list, or to a grant, does. Keep it short, and watch it.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -168,7 +170,7 @@ type GuardLimit struct {
 	// +kubebuilder:validation:Maximum=100000
 	Count int32 `json:"count,omitempty"`
 
-	// percent of the largest number of active users, or members, that was seen within the last 24 hours, from 0 to 100.
+	// percent of the largest number of active users, or members, that the guard counted within the last 24 hours, from 0 to 100.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100

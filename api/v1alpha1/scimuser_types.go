@@ -3,7 +3,7 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // UserState sums up what an identity may do at present.
-// +kubebuilder:validation:Enum=Active;Suspended;Conflict;Pending
+// +kubebuilder:validation:Enum=Active;Suspended;Held;Conflict;Pending
 type UserState string
 
 const (
@@ -11,6 +11,8 @@ const (
 	UserActive UserState = "Active"
 	// UserSuspended means that spec.active is false: the identity is a subject nowhere.
 	UserSuspended UserState = "Suspended"
+	// UserHeld means that spec.active is false, and that the guard keeps the identity's access until a person, or time, decides.
+	UserHeld UserState = "Held"
 	// UserConflict means that another ScimUser holds the claim of this userName: the identity is a subject nowhere.
 	UserConflict UserState = "Conflict"
 	// UserPending means that the claim of the userName is not seen yet: the identity is a subject nowhere.
@@ -25,6 +27,7 @@ const (
 	//
 	// * "Active"
 	// * "Suspended"
+	// * "Held"
 	//
 	// Possible reasons for this condition to be False are:
 	//
@@ -35,6 +38,9 @@ const (
 
 	// ReasonActive means that the identity counts and is active.
 	ReasonActive = "Active"
+	// ReasonHeld means that the user is not active and the guard of its directory still keeps its access. The directory's AccessPlan
+	// says why, and until when.
+	ReasonHeld = "Held"
 	// ReasonUserNameConflict means that another ScimUser holds this userName. Rename or delete one of the two.
 	ReasonUserNameConflict = "UserNameConflict"
 	// ReasonClaimPending means that the ScimClaim of this userName has not been seen yet.
@@ -61,8 +67,8 @@ type ScimUserStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// state sums up what the identity may do at present: Active (grants give it access), Suspended (spec.active is false),
-	// Conflict (another ScimUser holds this userName) or Pending (its ScimClaim is not seen yet). In all but Active the
-	// identity is a subject nowhere. `kubectl get scimusers --field-selector status.state=Conflict` lists the conflicts.
+	// Held (spec.active is false, and the guard keeps its access for now), Conflict (another ScimUser holds this userName) or
+	// Pending (its ScimClaim is not seen yet). In all but Active and Held the identity is a subject nowhere. `kubectl get scimusers --field-selector status.state=Conflict` lists the conflicts.
 	// +optional
 	State UserState `json:"state,omitempty"`
 

@@ -45,7 +45,8 @@ func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
 		Subjects: subjectsOf(object),
 		Grant:    grantOf(object),
 	}
-	for _, key := range []string{v1alpha1.LabelManagedBy, v1alpha1.LabelGrant, v1alpha1.LabelRole, v1alpha1.LabelShard} {
+	binding.People = access.DecodePeople(object.GetAnnotations()[v1alpha1.AnnotationPeople], len(binding.Subjects))
+	for _, key := range ownLabels {
 		if value, ok := object.GetLabels()[key]; ok {
 			binding.Labels[key] = value
 		}
@@ -59,6 +60,11 @@ func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
 }
 
 const grantKind = "ClusterAccessGrant"
+
+// ownLabels are the labels that the operator sets on a binding.
+var ownLabels = []string{
+	v1alpha1.LabelManagedBy, v1alpha1.LabelGrant, v1alpha1.LabelRole, v1alpha1.LabelShard, v1alpha1.LabelDirectory, v1alpha1.LabelSelector,
+}
 
 // object is an empty binding of the right kind for a key.
 func object(key access.Key) client.Object {
@@ -88,20 +94,21 @@ func configuration(want access.Binding, uid types.UID) runtime.ApplyConfiguratio
 	owner := metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(grantKind).
 		WithName(want.Grant).WithUID(want.Owner).WithController(true)
 	ref := rbacv1ac.RoleRef().WithAPIGroup(want.RoleRef.APIGroup).WithKind(want.RoleRef.Kind).WithName(want.RoleRef.Name)
+	people := map[string]string{v1alpha1.AnnotationPeople: access.EncodePeople(want.People)}
 	subjects := make([]*rbacv1ac.SubjectApplyConfiguration, len(want.Subjects))
 	for i, subject := range want.Subjects {
 		subjects[i] = rbacv1ac.Subject().WithKind(subject.Kind).WithAPIGroup(subject.APIGroup).WithName(subject.Name)
 	}
 	if want.Namespace == "" {
-		config := rbacv1ac.ClusterRoleBinding(want.Name).WithLabels(want.Labels).WithOwnerReferences(owner).WithRoleRef(ref).
-			WithSubjects(subjects...)
+		config := rbacv1ac.ClusterRoleBinding(want.Name).WithLabels(want.Labels).WithAnnotations(people).WithOwnerReferences(owner).
+			WithRoleRef(ref).WithSubjects(subjects...)
 		if uid != "" {
 			config.WithUID(uid)
 		}
 		return config
 	}
-	config := rbacv1ac.RoleBinding(want.Name, want.Namespace).WithLabels(want.Labels).WithOwnerReferences(owner).WithRoleRef(ref).
-		WithSubjects(subjects...)
+	config := rbacv1ac.RoleBinding(want.Name, want.Namespace).WithLabels(want.Labels).WithAnnotations(people).WithOwnerReferences(owner).
+		WithRoleRef(ref).WithSubjects(subjects...)
 	if uid != "" {
 		config.WithUID(uid)
 	}

@@ -30,8 +30,9 @@ type gatherer struct {
 	// doubtfulNamespaces are namespaces in which bindings are about to lose somebody.
 	doubtfulNamespaces []string
 
-	state access.State
-	names map[string]nameOf
+	state   access.State
+	names   map[string]nameOf
+	bearing map[string][]string
 }
 
 // nameOf gives the Kubernetes user name of a user of one directory, or why there is none.
@@ -316,22 +317,26 @@ func ruleOf(usernames *usernames, expression string) nameOf {
 	}
 }
 
-// liveNames are the Kubernetes user names of all users that count and are active. It reads every user, and is needed only while a
-// slice is missing.
-func (g *gatherer) liveNames(ctx context.Context) (map[string]bool, error) {
+// bearers are all users that count and are active, as prints, by their Kubernetes user names. It reads every user, and is needed only
+// while a slice is missing, or a name stays in a binding that the plan has it in no more.
+func (g *gatherer) bearers(ctx context.Context) (map[string][]string, error) {
+	if g.bearing != nil {
+		return g.bearing, nil
+	}
 	var users v1alpha1.ScimUserList
 	if err := g.cache.List(ctx, &users, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing users: %w", err)
 	}
-	names := make(map[string]bool, len(users.Items))
+	names := make(map[string][]string, len(users.Items))
 	for i := range users.Items {
 		user, err := g.user(ctx, &users.Items[i], true)
 		if err != nil {
 			return nil, err
 		}
 		if name, _ := user.Subject(); name != "" {
-			names[name] = true
+			names[name] = append(names[name], access.Print(users.Items[i].Name))
 		}
 	}
+	g.bearing = names
 	return names, nil
 }

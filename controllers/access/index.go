@@ -3,11 +3,13 @@ package access
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 )
 
 // The field indexes of this controller. Their names start with the controller's, because an index of the same name by another
@@ -20,6 +22,7 @@ const (
 	indexAssigned    = "access.assigned"
 	indexBindGrant   = "access.binding.grant"
 	indexBindSubject = "access.binding.subject"
+	indexUserPrint   = "access.user.print"
 )
 
 // roleByName and roleByDisplayName are the two ways in which a grant names a role, as keys of indexGrantRole.
@@ -36,6 +39,7 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantTarget, grantTarget},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantScope, grantScope},
 		{&v1alpha1.ScimUser{}, indexAssigned, assignedRoles},
+		{&v1alpha1.ScimUser{}, indexUserPrint, userPrint},
 		{&v1alpha1.ScimRole{}, indexMember, roleMembers},
 		{&v1alpha1.ScimRoleSlice{}, indexMember, sliceMembers},
 		{&rbacv1.ClusterRoleBinding{}, indexBindGrant, bindingGrant},
@@ -79,6 +83,9 @@ func grantScope(object client.Object) []string {
 	}
 	return nil
 }
+
+// userPrint finds the user who stands behind a subject.
+func userPrint(object client.Object) []string { return []string{access.Print(object.GetName())} }
 
 func roleMembers(object client.Object) []string {
 	role, ok := object.(*v1alpha1.ScimRole)
@@ -134,23 +141,52 @@ func subjectsOf(object client.Object) []rbacv1.Subject {
 	return nil
 }
 
-// StillBound says whether a binding of ours names a Kubernetes user, as far as the cache knows. The reader must be the cache of a
+// Bound is how bindings of ours name a Kubernetes user.
+type Bound struct {
+	// Bound says that at least one binding does.
+	Bound bool
+	// Held says that one does only because the guard keeps the user there, against what the identity provider said.
+	Held bool
+}
+
+// StillBound says whether bindings of ours name a Kubernetes user, as far as the cache knows. The reader must be the cache of a
 // manager that SetupWithManager has set up. The empty name is bound nowhere.
-func StillBound(ctx context.Context, cached client.Reader, kubernetesUser string) (bool, error) {
+func StillBound(ctx context.Context, cached client.Reader, kubernetesUser string) (Bound, error) {
+	var found Bound
 	if kubernetesUser == "" {
-		return false, nil
+		return found, nil
 	}
 	options := []client.ListOption{client.MatchingFields{indexBindSubject: kubernetesUser}, client.UnsafeDisableDeepCopy}
 	var wide rbacv1.ClusterRoleBindingList
 	if err := cached.List(ctx, &wide, options...); err != nil {
-		return false, fmt.Errorf("listing ClusterRoleBindings by subject: %w", err)
+		return found, fmt.Errorf("listing ClusterRoleBindings by subject: %w", err)
 	}
-	if len(wide.Items) > 0 {
-		return true, nil
+	for i := range wide.Items {
+		found.add(&wide.Items[i], kubernetesUser)
 	}
 	var narrow rbacv1.RoleBindingList
 	if err := cached.List(ctx, &narrow, options...); err != nil {
-		return false, fmt.Errorf("listing RoleBindings by subject: %w", err)
+		return found, fmt.Errorf("listing RoleBindings by subject: %w", err)
 	}
-	return len(narrow.Items) > 0, nil
+	for i := range narrow.Items {
+		found.add(&narrow.Items[i], kubernetesUser)
+	}
+	return found, nil
+}
+
+func (b *Bound) add(binding client.Object, kubernetesUser string) {
+	b.Bound = true
+	b.Held = b.Held || slices.Contains(HeldNames(binding), kubernetesUser)
+}
+
+// HeldNames are the Kubernetes user names that a binding of ours has only because the guard keeps them there.
+func HeldNames(binding client.Object) []string {
+	subjects := subjectsOf(binding)
+	var names []string
+	for i, person := range access.DecodePeople(binding.GetAnnotations()[v1alpha1.AnnotationPeople], len(subjects)) {
+		if person.Mark != (access.Mark{}) {
+			names = append(names, subjects[i].Name)
+		}
+	}
+	return names
 }

@@ -35,6 +35,7 @@ type Reconciler struct {
 	clock     clock.PassiveClock
 	bindable  []string
 	usernames *usernames
+	gate      Gate
 }
 
 // scope is what one reconcile knows and found out.
@@ -47,6 +48,8 @@ type scope struct {
 	state    access.State
 	plan     access.Result
 	desired  []access.Binding
+	// held are the names that keep their access although the plan has them no more.
+	held     map[string]bool
 	changes  []access.Change
 	done     []access.Change
 	failures []failure
@@ -104,6 +107,7 @@ func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
 // these live and plans again.
 func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if s.grant == nil {
+		r.gate.Forget(s.name)
 		s.changes = access.Diff(s.existing, nil)
 		return nil
 	}
@@ -117,12 +121,13 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if err := s.planWith(ctx, g); err != nil {
 		return err
 	}
-	doubtful, namespaces := doubts(s, g.absent)
-	if doubtful == nil {
-		return nil
+	if doubtful, namespaces := doubts(s, g.absent); doubtful != nil {
+		g.doubtful, g.doubtfulNamespaces = doubtful, namespaces
+		if err := s.planWith(ctx, g); err != nil {
+			return err
+		}
 	}
-	g.doubtful, g.doubtfulNamespaces = doubtful, namespaces
-	return s.planWith(ctx, g)
+	return r.guard(ctx, s, g)
 }
 
 func (s *scope) planWith(ctx context.Context, g *gatherer) error {
@@ -133,9 +138,13 @@ func (s *scope) planWith(ctx context.Context, g *gatherer) error {
 	s.state, s.plan = state, access.Plan(state)
 	s.desired = s.plan.Bindings
 	if len(s.plan.Held) > 0 {
-		names, err := g.liveNames(ctx)
+		bearers, err := g.bearers(ctx)
 		if err != nil {
 			return err
+		}
+		names := make(map[string]bool, len(bearers))
+		for name := range bearers {
+			names[name] = true
 		}
 		s.desired = append(s.desired, access.Keep(s.existing, s.plan.Held, names)...)
 	}

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Clock tells the time; nil means the real one.
 	Clock clock.PassiveClock
+	// Gate says which removals take effect; nil means all of them.
+	Gate Gate
 }
 
 // CacheOptions restricts the manager's cache to the bindings that the operator wrote. Put it into cache.Options.ByObject: without it
@@ -59,6 +62,10 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		WatchesMetadata(metadata("ClusterRole", rbacv1.GroupName), on(w.clusterRole)).
 		Watches(&rbacv1.ClusterRoleBinding{}, onStart(w.binding)).
 		Watches(&rbacv1.RoleBinding{}, onStart(w.binding)).
+		WatchesRawSource(source.Func(func(_ context.Context, q queue) error {
+			r.gate.OnRelease(func(grants []string) { enqueue(q, effect{grants: grants, priority: priorityRevoke}) })
+			return nil
+		})).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the access controller: %w", err)
@@ -71,6 +78,9 @@ func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
+	if options.Gate == nil {
+		options.Gate = openGate{}
+	}
 	return &Reconciler{
 		cache:     mgr.GetCache(),
 		live:      mgr.GetAPIReader(),
@@ -79,5 +89,6 @@ func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
 		clock:     options.Clock,
 		bindable:  slices.Sorted(slices.Values(options.BindableClusterRoles)),
 		usernames: newUsernames(),
+		gate:      options.Gate,
 	}
 }

@@ -101,7 +101,7 @@ func TestStillBound(t *testing.T) {
 	stillBound := func(want bool) func() (bool, string) {
 		return func() (bool, string) {
 			got, err := StillBound(w.ctx, w.mgr.GetCache(), "bound@example.com")
-			return got == want && err == nil, fmt.Sprint(got, err)
+			return got == Bound{Bound: want} && err == nil, fmt.Sprint(got, err)
 		}
 	}
 	w.eventually("a RoleBinding of ours names the user", stillBound(true))
@@ -121,7 +121,7 @@ func TestStillBound(t *testing.T) {
 	if ok, why := stillBound(false)(); !ok {
 		t.Errorf("reason: other people's bindings are not ours to count; got %s", why)
 	}
-	if got, err := StillBound(w.ctx, w.mgr.GetCache(), ""); got || err != nil {
+	if got, err := StillBound(w.ctx, w.mgr.GetCache(), ""); got.Bound || err != nil {
 		t.Errorf("reason: nobody is called nothing; got %v, %v", got, err)
 	}
 }

@@ -65,7 +65,7 @@ func setStatus(status *v1alpha1.ClusterAccessGrantStatus, s *scope) {
 	status.ObservedGeneration = s.grant.Generation
 	status.RoleNames = shorten(strings.Join(roleNames(s), ", "), maxRoleNames)
 	status.ScopeSummary, status.Namespaces = scopeSummary(s.grant.Spec.Scope, len(outcome.Namespaces))
-	status.Users = number(outcome.Users)
+	status.Users = number(outcome.Users + len(s.held))
 	status.Bindings = number(len(s.desired) - failedCreates(s.failures))
 	status.RefusedUsers = nil
 	for _, refusal := range outcome.Refused {

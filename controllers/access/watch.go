@@ -147,7 +147,7 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 		return effect{grants: append(w.grantsOfMember(ctx, before), w.grantsBinding(ctx, before)...), priority: priorityRevoke}
 	}
 	if before == nil {
-		return effect{grants: w.grantsOfMember(ctx, after)}
+		return effect{grants: append(w.grantsOfMember(ctx, after), w.grantsBinding(ctx, after)...)}
 	}
 	sameName := before.Spec.UserName == after.Spec.UserName && w.subject(ctx, before) == w.subject(ctx, after)
 	sameDirectory := before.Spec.Directory == after.Spec.Directory
@@ -156,7 +156,8 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	if sameName && sameDirectory && sameRoles && before.IsActive() == after.IsActive() && before.UID == after.UID {
 		return effect{}
 	}
-	found := effect{grants: w.grantsOfMember(ctx, after)}
+	// Whoever takes a name or becomes active may find that the guard holds the name of somebody who left.
+	found := effect{grants: append(w.grantsOfMember(ctx, after), w.grantsBinding(ctx, after)...)}
 	if !sameDirectory {
 		found.grants = append(found.grants, w.grantsByDefault(ctx, before.Spec.Directory)...)
 	}
@@ -225,7 +226,7 @@ func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) 
 	if claim.Spec.Attribute == v1alpha1.ClaimUserName {
 		owner := &v1alpha1.ScimUser{}
 		if err := w.cache.Get(ctx, client.ObjectKey{Name: claim.Spec.Owner}, owner, client.UnsafeDisableDeepCopy); err == nil {
-			return w.grantsOfMember(ctx, owner)
+			return append(w.grantsOfMember(ctx, owner), w.grantsBinding(ctx, owner)...)
 		}
 		return w.grantsOfUser(ctx, claim.Spec.Owner)
 	}
@@ -233,13 +234,13 @@ func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) 
 		w.grantsBy(ctx, indexGrantRole, roleByName(claim.Spec.Owner))...)
 }
 
-// directory concerns every grant when the names of its users change, or whether their attribute roles means anything; who is a member of what is not worth looking up for so rare an
-// event.
+// directory concerns every grant when the names of its users change, or its guard, or whether their attribute roles means anything; who is
+// a member of what is not worth looking up for so rare an event.
 func (w *watcher) directory(ctx context.Context, beforeObject, afterObject client.Object) effect {
 	before, _ := beforeObject.(*v1alpha1.ScimDirectory)
 	after, _ := afterObject.(*v1alpha1.ScimDirectory)
 	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username &&
-		before.Spec.RoleAssignment == after.Spec.RoleAssignment {
+		before.Spec.RoleAssignment == after.Spec.RoleAssignment && apiequality.Semantic.DeepEqual(before.Spec.Guard, after.Spec.Guard) {
 		return w.defaultRoles(ctx, before, after)
 	}
 	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),

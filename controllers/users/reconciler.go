@@ -15,14 +15,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	bindings "github.com/scim-operator/scim-operator/controllers/access"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
 
 // Options configures the controller.
 type Options struct {
-	// Bound says whether a binding of ours names the Kubernetes user.
-	Bound func(ctx context.Context, kubernetesUser string) (bool, error)
+	// Bound says whether bindings of ours name the Kubernetes user, and whether the guard keeps it there.
+	Bound func(ctx context.Context, kubernetesUser string) (bindings.Bound, error)
 	// Now gives the time.
 	Now func() time.Time
 	// Recorder tells people what they must know; nil for nobody.
@@ -77,12 +78,14 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		return f, err
 	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
-		if name == "" || f.bound {
+		if name == "" {
 			continue
 		}
-		if f.bound, err = r.options.Bound(ctx, name); err != nil {
+		bound, err := r.options.Bound(ctx, name)
+		if err != nil {
 			return f, fmt.Errorf("look for bindings: %w", err)
 		}
+		f.bound, f.held = f.bound || bound.Bound, f.held || bound.Held
 	}
 	return f, nil
 }

@@ -20,6 +20,8 @@ type facts struct {
 	roles int
 	// bound says whether one of our bindings still names kubernetesUser.
 	bound bool
+	// held says whether one does because the guard keeps the user there.
+	held bool
 	// signInDomains are those of the user's directory.
 	signInDomains []string
 
@@ -31,7 +33,7 @@ type facts struct {
 func desiredStatus(user *v1alpha1.ScimUser, f facts) v1alpha1.ScimUserStatus {
 	status := *user.Status.DeepCopy()
 	status.ObservedGeneration = user.Generation
-	status.State = state(user, f.claimOwner)
+	status.State = state(user, f)
 	status.KubernetesUser = f.kubernetesUser
 	roles := int32(f.roles) //nolint:gosec // a cluster holds far fewer than two thousand million roles
 	status.Roles = &roles
@@ -41,12 +43,14 @@ func desiredStatus(user *v1alpha1.ScimUser, f facts) v1alpha1.ScimUserStatus {
 	return status
 }
 
-func state(user *v1alpha1.ScimUser, claimOwner string) v1alpha1.UserState {
+func state(user *v1alpha1.ScimUser, f facts) v1alpha1.UserState {
 	switch {
-	case claimOwner == "":
+	case f.claimOwner == "":
 		return v1alpha1.UserPending
-	case claimOwner != user.Name:
+	case f.claimOwner != user.Name:
 		return v1alpha1.UserConflict
+	case !user.IsActive() && f.held:
+		return v1alpha1.UserHeld
 	case !user.IsActive():
 		return v1alpha1.UserSuspended
 	default:
@@ -80,6 +84,10 @@ func readyCondition(user *v1alpha1.ScimUser, f facts, state v1alpha1.UserState) 
 		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonUsernameRefused
 		c.Message = fmt.Sprintf("The Kubernetes user name is refused, so this user gets no access: %v. Mend userName, or "+
 			"spec.identity.username of the ScimDirectory.", f.usernameErr)
+	case state == v1alpha1.UserHeld:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonHeld
+		c.Message = "The user is not active, and bindings still name it: the guard holds the removal back (kubectl get accessplans), or the " +
+			"user is a break-glass identity, or the last subject of a protected grant."
 	case state == v1alpha1.UserSuspended:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonSuspended
 		c.Message = "The user is not active and is a subject nowhere."

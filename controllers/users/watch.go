@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
 
@@ -226,6 +227,7 @@ func (r *reconciler) subjects() handler.EventHandler {
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, subjectNames(e.Object), q) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			add(ctx, difference(subjectNames(e.ObjectOld), subjectNames(e.ObjectNew)), q)
+			add(ctx, difference(access.HeldNames(e.ObjectOld), access.HeldNames(e.ObjectNew)), q)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
 			add(ctx, subjectNames(e.Object), q)

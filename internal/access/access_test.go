@@ -151,15 +151,15 @@ func TestDiffSeesWhatIsMissingAndExtra(t *testing.T) {
 }
 
 func TestDiffRepairsLabelsAndOwner(t *testing.T) {
-	want := Binding{Key: Key{Name: "b"}, Owner: "1", Labels: bindingLabels("g", "r", "0"), Subjects: userSubjects([]string{"a"})}
+	want := Binding{Key: Key{Name: "b"}, Owner: "1", Labels: bindingLabels("g", Role{ID: "r"}, "0", "s"), Subjects: userSubjects([]string{"a"})}
 	more := want
-	more.Labels = bindingLabels("g", "r", "0")
+	more.Labels = bindingLabels("g", Role{ID: "r"}, "0", "s")
 	more.Labels["argocd"] = "x"
 	if got := Diff([]Binding{more}, []Binding{want}); len(got) != 0 {
 		t.Errorf("reason: other people's labels on our bindings are theirs; got %v", got)
 	}
 	wrong := want
-	wrong.Labels = bindingLabels("g", "r", "1")
+	wrong.Labels = bindingLabels("g", Role{ID: "r"}, "1", "s")
 	owner := want
 	owner.Owner = "2"
 	for _, old := range []Binding{wrong, owner} {
@@ -176,7 +176,7 @@ func TestKeepNeverShrinksByGuess(t *testing.T) {
 	other := Binding{Key: Key{Name: "other"}, Subjects: userSubjects([]string{"active"})}
 	empty := Binding{Key: Key{Name: "empty"}, Subjects: userSubjects([]string{"suspended"})}
 	got := Keep([]Binding{held, other, empty}, []Key{held.Key, empty.Key}, map[string]bool{"active": true})
-	want := []Binding{{Key: held.Key, Subjects: userSubjects([]string{"active"})}}
+	want := []Binding{{Key: held.Key, Subjects: userSubjects([]string{"active"}), People: []Person{{}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("reason: what is held stays for users with access, and for nobody else\n%s", diff)
 	}
@@ -218,4 +218,14 @@ func BenchmarkPlan20000(b *testing.B) {
 			b.Fatal("not at rest")
 		}
 	}
+}
+
+// userSubjects are subjects of people about whom nothing else matters.
+func userSubjects(names []string) []rbacv1.Subject {
+	var members []member
+	for _, name := range names {
+		members = append(members, member{name: name, id: name})
+	}
+	subjects, _ := subjectsOf(members)
+	return subjects
 }

@@ -41,6 +41,8 @@ type Binding struct {
 	RoleRef rbacv1.RoleRef `json:"roleRef"`
 	// Subjects are who gets it, sorted, without repetition.
 	Subjects []rbacv1.Subject `json:"subjects"`
+	// People are who stands behind the subjects, in the same order; nil in a binding whose annotation does not fit its subjects.
+	People []Person `json:"-"`
 	// Grant and Role say who said so: the names of the ClusterAccessGrant and of the ScimRole. Role is empty in a binding that
 	// was read from the cluster.
 	Grant string `json:"grant"`
@@ -69,24 +71,37 @@ func RoleLabel(role string) string {
 	return strings.TrimRight(role[:40], "-.") + "-" + shortHash(role)
 }
 
-func bindingLabels(grant, role, shard string) map[string]string {
+// SelectorLabel is the value of the label scim-operator.io/selector for an entry of a grant's spec.roles: a hash, because a displayName
+// fits in no label.
+func SelectorLabel(selector v1alpha1.RoleSelector) string {
+	return shortHash(v1alpha1.Fold(selector.DisplayName), selector.Directory, selector.Name)
+}
+
+func bindingLabels(grant string, role Role, shard, selector string) map[string]string {
 	return map[string]string{
 		v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
 		v1alpha1.LabelGrant:     grant,
-		v1alpha1.LabelRole:      RoleLabel(role),
+		v1alpha1.LabelRole:      RoleLabel(role.ID),
 		v1alpha1.LabelShard:     shard,
+		v1alpha1.LabelDirectory: role.Directory,
+		v1alpha1.LabelSelector:  selector,
 	}
 }
 
-// userSubjects makes sorted subjects, each once, of names that SubjectName has passed.
-func userSubjects(names []string) []rbacv1.Subject {
-	slices.Sort(names)
-	names = slices.Compact(names)
-	subjects := make([]rbacv1.Subject, len(names))
-	for i, name := range names {
-		subjects[i] = rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: name}
+// member is a user who becomes a subject.
+type member struct{ name, id, directory string }
+
+// subjectsOf makes sorted subjects, each once, of names that SubjectName has passed, and says who stands behind them. Of several
+// users with one name it is the one whose id comes first.
+func subjectsOf(members []member) ([]rbacv1.Subject, []Person) {
+	slices.SortFunc(members, func(a, b member) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.id, b.id)) })
+	members = slices.CompactFunc(members, func(a, b member) bool { return a.name == b.name })
+	subjects, people := make([]rbacv1.Subject, len(members)), make([]Person, len(members))
+	for i, m := range members {
+		subjects[i] = rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: m.name}
+		people[i] = Person{Directory: m.directory, Print: Print(m.id)}
 	}
-	return subjects
+	return subjects, people
 }
 
 func compareSubjects(a, b rbacv1.Subject) int {
@@ -137,4 +152,27 @@ func appendParts(all []part, like part, shard Shard) []part {
 		all = append(all, piece)
 	}
 	return all
+}
+
+// only is the binding with those of its subjects that are wanted, and who stands behind these.
+func (b Binding) only(wanted func(rbacv1.Subject) bool) Binding {
+	var subjects []rbacv1.Subject
+	var people []Person
+	for i, subject := range b.Subjects {
+		if !wanted(subject) {
+			continue
+		}
+		subjects = append(subjects, subject)
+		people = append(people, b.person(i))
+	}
+	b.Subjects, b.People = subjects, people
+	return b
+}
+
+// person is who stands behind the i-th subject.
+func (b Binding) person(i int) Person {
+	if i < len(b.People) {
+		return b.People[i]
+	}
+	return Person{}
 }

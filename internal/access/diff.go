@@ -88,7 +88,7 @@ func compare(old Binding, exists bool, want Binding) (Change, bool) {
 	}
 	change.Action = Update
 	if slices.Equal(old.Subjects, want.Subjects) {
-		return change, old.Owner != want.Owner || !hasLabels(old.Labels, want.Labels)
+		return change, old.Owner != want.Owner || !hasLabels(old.Labels, want.Labels) || !slices.Equal(old.People, want.People)
 	}
 	change.Missing = without(want.Subjects, old.Subjects)
 	change.Extra = without(old.Subjects, want.Subjects)
@@ -133,9 +133,12 @@ func Keep(existing []Binding, held []Key, live map[string]bool) []Binding {
 		if !holding[binding.Key] {
 			continue
 		}
-		binding.Subjects = slices.DeleteFunc(slices.Clone(binding.Subjects), func(s rbacv1.Subject) bool {
-			return s.Kind != rbacv1.UserKind || !live[s.Name] || SubjectName(s.Name) != nil
+		binding = binding.only(func(s rbacv1.Subject) bool {
+			return s.Kind == rbacv1.UserKind && live[s.Name] && SubjectName(s.Name) == nil
 		})
+		for i := range binding.People {
+			binding.People[i].Mark = Mark{}
+		}
 		if len(binding.Subjects) > 0 {
 			kept = append(kept, binding)
 		}

@@ -97,6 +97,7 @@ type resolvedPart struct {
 	// rule says that the part is all of a rule, however many they are, and must be divided.
 	rule     bool
 	subjects []rbacv1.Subject
+	people   []Person
 	users    []string
 	refused  []Refusal
 }
@@ -125,7 +126,8 @@ func newPlanner(state State) *planner {
 func (p *planner) grant(grant Grant, result *Result) Outcome {
 	outcome := Outcome{Grant: grant.Name}
 	outcome.Phase, outcome.Next = phase(grant.Spec.Validity, p.state.Now)
-	outcome.Roles, outcome.RolesNotFound = p.match(grant.Spec.Roles)
+	var selectors map[string]string
+	outcome.Roles, outcome.RolesNotFound, selectors = p.match(grant.Spec.Roles)
 	p.namespaces(grant.Spec, &outcome)
 
 	target := grant.Spec.To.Name
@@ -134,7 +136,7 @@ func (p *planner) grant(grant Grant, result *Result) Outcome {
 	if outcome.TargetNotAllowed || outcome.TargetNotFound || outcome.Phase != PhaseInForce {
 		return outcome
 	}
-	p.bind(grant, &outcome, result)
+	p.bind(grant, selectors, &outcome, result)
 	return outcome
 }
 
@@ -160,17 +162,24 @@ func phase(validity *v1alpha1.Validity, now time.Time) (Phase, time.Time) {
 	return PhaseInForce, end
 }
 
-// match finds the roles that selectors name, and the selectors that name none.
-func (p *planner) match(selectors []v1alpha1.RoleSelector) (ids []string, notFound []v1alpha1.RoleSelector) {
+// match finds the roles that selectors name, the selectors that name none, and by which selector,
+// as SelectorLabel has it, each role was found: of several it is the first.
+func (p *planner) match(selectors []v1alpha1.RoleSelector) (ids []string, notFound []v1alpha1.RoleSelector, by map[string]string) {
+	by = map[string]string{}
 	for _, selector := range selectors {
 		found := p.matchOne(selector)
 		if len(found) == 0 {
 			notFound = append(notFound, selector)
 		}
+		for _, id := range found {
+			if _, before := by[id]; !before {
+				by[id] = SelectorLabel(selector)
+			}
+		}
 		ids = append(ids, found...)
 	}
 	slices.Sort(ids)
-	return slices.Compact(ids), notFound
+	return slices.Compact(ids), notFound, by
 }
 
 func (p *planner) matchOne(selector v1alpha1.RoleSelector) []string {
@@ -230,7 +239,7 @@ func NamespaceSelector(selector *metav1.LabelSelector) (labels.Selector, error) 
 }
 
 // bind adds the bindings of one grant to the result, and who is in them to the outcome.
-func (p *planner) bind(grant Grant, outcome *Outcome, result *Result) {
+func (p *planner) bind(grant Grant, selectors map[string]string, outcome *Outcome, result *Result) {
 	where := outcome.Namespaces
 	if grant.Spec.Scope == v1alpha1.ScopeCluster {
 		where = []string{""}
@@ -249,7 +258,7 @@ func (p *planner) bind(grant Grant, outcome *Outcome, result *Result) {
 				continue
 			}
 			for _, namespace := range where {
-				result.Bindings = append(result.Bindings, newBinding(grant, id, piece, Key{Namespace: namespace, Name: name}))
+				result.Bindings = append(result.Bindings, p.newBinding(grant, id, selectors[id], piece, Key{Namespace: namespace, Name: name}))
 			}
 			for _, user := range piece.users {
 				users[user] = true
@@ -272,13 +281,14 @@ func keys(namespaces []string, name string) []Key {
 	return all
 }
 
-func newBinding(grant Grant, role string, piece resolvedPart, key Key) Binding {
+func (p *planner) newBinding(grant Grant, role, selector string, piece resolvedPart, key Key) Binding {
 	return Binding{
 		Key:      key,
-		Labels:   bindingLabels(grant.Name, role, piece.label),
+		Labels:   bindingLabels(grant.Name, p.byID[role], piece.label, selector),
 		Owner:    grant.UID,
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.Spec.To.Name},
 		Subjects: piece.subjects,
+		People:   piece.people,
 		Grant:    grant.Name,
 		Role:     role,
 	}
@@ -299,7 +309,7 @@ func (p *planner) resolve(id string) []resolvedPart {
 
 func (p *planner) resolvePart(piece part) resolvedPart {
 	resolved := resolvedPart{label: piece.label, missing: piece.missing, rule: piece.rule}
-	var names []string
+	var members []member
 	for _, id := range piece.members {
 		user := p.state.Users[id]
 		if user.isStrangerTo(piece.directory) {
@@ -310,11 +320,11 @@ func (p *planner) resolvePart(piece part) resolvedPart {
 			resolved.refused = append(resolved.refused, Refusal{User: id, Reason: refusal})
 		}
 		if name != "" {
-			names = append(names, name)
+			members = append(members, member{name: name, id: id, directory: p.state.Users[id].Directory})
 			resolved.users = append(resolved.users, id)
 		}
 	}
-	resolved.subjects = userSubjects(names)
+	resolved.subjects, resolved.people = subjectsOf(members)
 	return resolved
 }
 

@@ -86,9 +86,16 @@ func (p *planner) divide(grant Grant, role string, pieces []resolvedPart) []reso
 		}
 		// Who is in the rule is counted once, with an empty part, if need be, that makes no binding.
 		users, refused := piece.users, piece.refused
+		behind := make(map[rbacv1.Subject]Person, len(piece.subjects))
+		for i, subject := range piece.subjects {
+			behind[subject] = piece.people[i]
+		}
 		for k, subjects := range settle(p.placed.shards(grant, role, piece.label), piece.subjects) {
 			cut := resolvedPart{label: shardLabel(piece.label, k), subjects: subjects, refused: refused}
 			refused = nil
+			for _, subject := range subjects {
+				cut.people = append(cut.people, behind[subject])
+			}
 			if len(subjects) > 0 {
 				cut.users, users = users, nil
 			}

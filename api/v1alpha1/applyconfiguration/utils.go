@@ -66,6 +66,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceSelection"):
 		return &apiv1alpha1.NamespaceSelectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PlanPass"):
+		return &apiv1alpha1.PlanPassApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PlanPeak"):
+		return &apiv1alpha1.PlanPeakApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleSelector"):
 		return &apiv1alpha1.RoleSelectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimClaim"):

@@ -67,6 +67,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: digest
       type:
         scalar: string
+    - name: discardedEpochs
+      type:
+        list:
+          elementType:
+            scalar: numeric
+          elementRelationship: associative
+    - name: epoch
+      type:
+        scalar: numeric
     - name: held
       type:
         scalar: numeric
@@ -82,6 +91,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: passed
       type:
         scalar: numeric
+    - name: passes
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanPass
+          elementRelationship: atomic
+    - name: peaks
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanPeak
+          elementRelationship: atomic
     - name: releaseTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -166,6 +187,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: namespaces
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.NamespaceSelection
+    - name: protection
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantProtection
     - name: roles
       type:
         list:
@@ -368,6 +392,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantProtection
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantScope
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantTarget
@@ -529,8 +555,34 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PassReason
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanDecision
   scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanPass
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: people
+      type:
+        scalar: string
+    - name: reason
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PassReason
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanPeak
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanState
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Provider

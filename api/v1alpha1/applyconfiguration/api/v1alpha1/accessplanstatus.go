@@ -22,19 +22,31 @@ type AccessPlanStatusApplyConfiguration struct {
 	State *apiv1alpha1.PlanState `json:"state,omitempty"`
 	// digest names the set of held removals, whatever the order: sha256: and 64 hexadecimal digits. Empty while nothing is held.
 	Digest *string `json:"digest,omitempty"`
-	// passed is the number of different people whose removal took effect within the window.
+	// passed is the number of different people whose removal took effect within the window, without those whose removal was
+	// approved or whose holdTimeout has passed.
 	Passed *int32 `json:"passed,omitempty"`
 	// held is the number of different people whose removal waits.
 	Held *int32 `json:"held,omitempty"`
 	// limit is the number of removals that pass within the window.
 	Limit *int32 `json:"limit,omitempty"`
 	// samples are the Kubernetes user names of the first people whose removal waits, sorted, at most 20. `kubectl scim plan show NAME`
-	// lists all of them.
+	// lists all of them, which it reads from the annotation scim-operator.io/people of the bindings that they are held in.
 	Samples []string `json:"samples,omitempty"`
 	// heldSince is when the first of the held removals was held.
 	HeldSince *metav1.Time `json:"heldSince,omitempty"`
-	// releaseTime is when the held removals take effect without anybody's word: heldSince and the directory's holdTimeout.
+	// releaseTime is when the held removals take effect without anybody's word: heldSince and the directory's holdTimeout. Absent
+	// when only discarded removals wait.
 	ReleaseTime *metav1.Time `json:"releaseTime,omitempty"`
+	// epoch is the number of the present hold, from 0 to 63 and then from 0 again. Bindings mark each held subject with the epoch in
+	// which it was held, in the annotation scim-operator.io/people; a mark of an epoch that is over, and not discarded, is released.
+	Epoch *int32 `json:"epoch,omitempty"`
+	// discardedEpochs are the epochs whose holds a person discarded: those who bear their marks wait until somebody approves.
+	DiscardedEpochs []int32 `json:"discardedEpochs,omitempty"`
+	// passes are the removals that took effect within the window, oldest first. They are the operator's memory across restarts.
+	Passes []PlanPassApplyConfiguration `json:"passes,omitempty"`
+	// peaks are the largest numbers of active people, or members, of the last 24 hours, oldest first and each smaller than the
+	// one before. The limit's percentage is of the first.
+	Peaks []PlanPeakApplyConfiguration `json:"peaks,omitempty"`
 }
 
 // AccessPlanStatusApplyConfiguration constructs a declarative configuration of the AccessPlanStatus type for use with
@@ -127,5 +139,49 @@ func (b *AccessPlanStatusApplyConfiguration) WithHeldSince(value metav1.Time) *A
 // If called multiple times, the ReleaseTime field is set to the value of the last call.
 func (b *AccessPlanStatusApplyConfiguration) WithReleaseTime(value metav1.Time) *AccessPlanStatusApplyConfiguration {
 	b.ReleaseTime = &value
+	return b
+}
+
+// WithEpoch sets the Epoch field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Epoch field is set to the value of the last call.
+func (b *AccessPlanStatusApplyConfiguration) WithEpoch(value int32) *AccessPlanStatusApplyConfiguration {
+	b.Epoch = &value
+	return b
+}
+
+// WithDiscardedEpochs adds the given value to the DiscardedEpochs field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the DiscardedEpochs field.
+func (b *AccessPlanStatusApplyConfiguration) WithDiscardedEpochs(values ...int32) *AccessPlanStatusApplyConfiguration {
+	for i := range values {
+		b.DiscardedEpochs = append(b.DiscardedEpochs, values[i])
+	}
+	return b
+}
+
+// WithPasses adds the given value to the Passes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Passes field.
+func (b *AccessPlanStatusApplyConfiguration) WithPasses(values ...*PlanPassApplyConfiguration) *AccessPlanStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPasses")
+		}
+		b.Passes = append(b.Passes, *values[i])
+	}
+	return b
+}
+
+// WithPeaks adds the given value to the Peaks field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Peaks field.
+func (b *AccessPlanStatusApplyConfiguration) WithPeaks(values ...*PlanPeakApplyConfiguration) *AccessPlanStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithPeaks")
+		}
+		b.Peaks = append(b.Peaks, *values[i])
+	}
 	return b
 }

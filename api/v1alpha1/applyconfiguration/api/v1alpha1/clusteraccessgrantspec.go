@@ -26,6 +26,11 @@ type ClusterAccessGrantSpecApplyConfiguration struct {
 	Namespaces *NamespaceSelectionApplyConfiguration `json:"namespaces,omitempty"`
 	// validity limits the grant in time. Without it the grant holds from now on until it is deleted.
 	Validity *ValidityApplyConfiguration `json:"validity,omitempty"`
+	// protection says what no push may do to the grant. LastSubject keeps the last person who has access through it, in the
+	// cluster or in each namespace, even when an identity provider deactivates that person, takes them out of the role or deletes
+	// the role: give it to the grant that you would need to repair everything else. Only a change to the grant takes the last
+	// person out. Without it a push may take everybody's access away.
+	Protection *apiv1alpha1.GrantProtection `json:"protection,omitempty"`
 }
 
 // ClusterAccessGrantSpecApplyConfiguration constructs a declarative configuration of the ClusterAccessGrantSpec type for use with
@@ -76,5 +81,13 @@ func (b *ClusterAccessGrantSpecApplyConfiguration) WithNamespaces(value *Namespa
 // If called multiple times, the Validity field is set to the value of the last call.
 func (b *ClusterAccessGrantSpecApplyConfiguration) WithValidity(value *ValidityApplyConfiguration) *ClusterAccessGrantSpecApplyConfiguration {
 	b.Validity = value
+	return b
+}
+
+// WithProtection sets the Protection field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Protection field is set to the value of the last call.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithProtection(value apiv1alpha1.GrantProtection) *ClusterAccessGrantSpecApplyConfiguration {
+	b.Protection = &value
 	return b
 }

@@ -10,15 +10,17 @@ import (
 // with apply.
 //
 // Guard limits how many people may lose access within an hour without a person's word. What the identity provider said is always
-// stored at once; what waits is the effect on bindings, in an AccessPlan.
+// stored at once; what waits is the effect on bindings, in an AccessPlan. One person who leaves alone, with nobody else within ten
+// seconds before, loses access at once even while others are held, up to count of them within the window.
 type GuardApplyConfiguration struct {
 	// mode is Hold or Off. The default is Hold.
 	Mode *apiv1alpha1.GuardMode `json:"mode,omitempty"`
 	// users limits deactivations and deletions of users of this directory. Beyond max(count, percent of the active users) within
 	// the window they are held. The defaults are 20 and 5.
 	Users *GuardLimitApplyConfiguration `json:"users,omitempty"`
-	// members limits removals of members from one role, the deletion of the role included, for roles of at least 10
-	// members. Beyond max(count, percent of the members) within the window they are held. The defaults are 10 and 50.
+	// members limits removals of members from one role, the deletion of the role included, for roles through which at least 10
+	// people have access. Beyond max(count, percent of the members) within the window they are held; one change that does not fit
+	// in is held as a whole. The defaults are 10 and 50.
 	Members *GuardLimitApplyConfiguration `json:"members,omitempty"`
 	// windowSeconds is the time, in seconds, over which removals are counted: from 60 to 86,400 (a day). The default is 3,600 (an
 	// hour).
@@ -27,8 +29,8 @@ type GuardApplyConfiguration struct {
 	// 2,592,000 (thirty days). The default is 86,400 (a day).
 	HoldTimeoutSeconds *int32 `json:"holdTimeoutSeconds,omitempty"`
 	// breakGlass are the ids (metadata.name of ScimUsers), at most 32, of identities that never lose a binding to a push: neither
-	// deactivation nor removal from a role nor the deletion of a role takes anything from them. Only a change to this list, or
-	// to a grant, does. Keep it short, and watch it.
+	// deactivation nor removal from a role nor the deletion of a role takes anything from them, whatever the mode. Only a change
+	// to this list, or to a grant, does. Keep it short, and watch it.
 	BreakGlass []string `json:"breakGlass,omitempty"`
 }
 

@@ -9,7 +9,7 @@ package v1alpha1
 type GuardLimitApplyConfiguration struct {
 	// count of removals that always pass, from 1 to 100,000.
 	Count *int32 `json:"count,omitempty"`
-	// percent of the largest number of active users, or members, that was seen within the last 24 hours, from 0 to 100.
+	// percent of the largest number of active users, or members, that the guard counted within the last 24 hours, from 0 to 100.
 	Percent *int32 `json:"percent,omitempty"`
 }
 

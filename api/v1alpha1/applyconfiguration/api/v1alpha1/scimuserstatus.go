@@ -20,8 +20,8 @@ type ScimUserStatusApplyConfiguration struct {
 	// is about an earlier spec.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// state sums up what the identity may do at present: Active (grants give it access), Suspended (spec.active is false),
-	// Conflict (another ScimUser holds this userName) or Pending (its ScimClaim is not seen yet). In all but Active the
-	// identity is a subject nowhere. `kubectl get scimusers --field-selector status.state=Conflict` lists the conflicts.
+	// Held (spec.active is false, and the guard keeps its access for now), Conflict (another ScimUser holds this userName) or
+	// Pending (its ScimClaim is not seen yet). In all but Active and Held the identity is a subject nowhere. `kubectl get scimusers --field-selector status.state=Conflict` lists the conflicts.
 	State *apiv1alpha1.UserState `json:"state,omitempty"`
 	// kubernetesUser is the user name that bindings name for this identity, as the directory's spec.identity.username makes
 	// it; `kubectl auth can-i --list --as` takes it. It is empty when that name may not be bound.

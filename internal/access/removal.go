@@ -1,0 +1,240 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// Removal is a subject that a binding has and the plan of its grant has no more, where a push may be the cause. What a person changed
+// (the grant, the namespaces, the allow-list, a local user or role) makes none.
+type Removal struct {
+	// Key is the binding's, Name the subject's.
+	Key  Key
+	Name string
+	// Person is who stands behind the subject according to the binding. The mark is that of the binding.
+	Person Person
+	// User is the name of the ScimUser, when it exists.
+	User string
+	// Plan is what counts the removal.
+	Plan PlanKey
+	// Size is the number of people who have access by the grant through the role of the binding.
+	Size int
+
+	role, directory string
+}
+
+// Identity is a ScimUser as far as it matters for removals.
+type Identity struct {
+	ID, Directory string
+	// Name is the Kubernetes user name; empty when the user is not active, does not count, or may not be bound.
+	Name string
+}
+
+// Removals lists what the changes of one grant would take away, without saying yet who counts it: see Attribute. Subjects that the
+// grant gives the same in the same place by another binding are not among them, nor are names that may never be bound.
+func Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Removal {
+	if outcome.Phase != PhaseInForce || outcome.TargetNotAllowed || outcome.TargetNotFound {
+		return nil
+	}
+	selectors, places, gives := map[string]bool{}, setOf(outcome.Namespaces), map[spot]bool{}
+	for _, selector := range grant.Spec.Roles {
+		selectors[SelectorLabel(selector)] = true
+	}
+	if grant.Spec.Scope == v1alpha1.ScopeCluster {
+		places = map[string]bool{"": true}
+	}
+	wanted := map[Key]bool{}
+	for _, binding := range desired {
+		wanted[binding.Key] = true
+		for _, subject := range binding.Subjects {
+			gives[spot{binding.Namespace, subject.Name}] = true
+		}
+	}
+	sizes := sizesOf(existing)
+	var removals []Removal
+	for _, binding := range existing {
+		mine := binding.RoleRef.Kind == "ClusterRole" && binding.RoleRef.Name == grant.Spec.To.Name && places[binding.Namespace]
+		if !mine || !wanted[binding.Key] && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
+			continue
+		}
+		for i, subject := range binding.Subjects {
+			if subject.Kind != rbacv1.UserKind || SubjectName(subject.Name) != nil || gives[spot{binding.Namespace, subject.Name}] {
+				continue
+			}
+			role := binding.Labels[v1alpha1.LabelRole]
+			removals = append(removals, Removal{
+				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes[spot{binding.Namespace, role}],
+				role: role, directory: binding.Labels[v1alpha1.LabelDirectory],
+			})
+		}
+	}
+	return removals
+}
+
+// spot is a name in a namespace, or in the cluster.
+type spot struct{ namespace, name string }
+
+// sizesOf counts the people in the bindings of each role, by namespace.
+func sizesOf(existing []Binding) map[spot]int {
+	people := map[spot]map[string]bool{}
+	for _, binding := range existing {
+		at := spot{binding.Namespace, binding.Labels[v1alpha1.LabelRole]}
+		if people[at] == nil {
+			people[at] = make(map[string]bool, len(binding.Subjects))
+		}
+		for _, subject := range binding.Subjects {
+			people[at][subject.Name] = true
+		}
+	}
+	sizes := map[spot]int{}
+	for at, names := range people {
+		sizes[at] = len(names)
+	}
+	return sizes
+}
+
+// Attribute says which plan counts each removal. Identities are the ScimUsers that exist, by the Print of their names. Where no
+// directory is concerned, because the user or the role is local, no push took anything, and the removal is left out.
+func Attribute(removals []Removal, identities map[string]Identity) []Removal {
+	var all []Removal
+	for _, removal := range removals {
+		identity, exists := identities[removal.Person.Print]
+		removal.User = identity.ID
+		switch {
+		case exists && identity.Name == removal.Name:
+			removal.Plan = PlanKey{Directory: removal.directory, Role: removal.role}
+		case exists:
+			removal.Plan = PlanKey{Directory: identity.Directory}
+		case removal.Person.Print != "":
+			removal.Plan = PlanKey{Directory: removal.Person.Directory}
+		default:
+			removal.Plan = PlanKey{Directory: removal.directory}
+		}
+		if removal.Plan.Directory != "" {
+			all = append(all, removal)
+		}
+	}
+	return all
+}
+
+// WithoutRecycled leaves out the removals of names that another user bears by now. They must take effect whatever the guard says: to keep
+// such a name would give the present bearer the access of the former. Bearers are the Prints of the active users by their
+// Kubernetes user names.
+func WithoutRecycled(removals []Removal, bearers map[string][]string) []Removal {
+	return slices.DeleteFunc(slices.Clone(removals), func(removal Removal) bool {
+		now := bearers[removal.Name]
+		return len(now) > 0 && !slices.Contains(now, removal.Person.Print)
+	})
+}
+
+// Exempt divides removals into those that no push may ever cause and the others. The first are those of break-glass identities, whose
+// Prints are given, and, for a protected grant, of one subject in each place where the plan leaves nobody: an active one, if there is
+// one, and of these the first by name.
+func Exempt(grant Grant, desired []Binding, removals []Removal, breakGlass map[string]bool) (kept, others []Removal) {
+	last := map[string]Removal{}
+	if grant.Spec.Protection == v1alpha1.ProtectLastSubject {
+		last = lastSubjects(desired, removals)
+	}
+	for _, removal := range removals {
+		protected, ok := last[removal.Key.Namespace]
+		if breakGlass[removal.Person.Print] || ok && protected.Name == removal.Name {
+			kept = append(kept, removal)
+			continue
+		}
+		others = append(others, removal)
+	}
+	return kept, others
+}
+
+func lastSubjects(desired []Binding, removals []Removal) map[string]Removal {
+	served := map[string]bool{}
+	for _, binding := range desired {
+		served[binding.Namespace] = served[binding.Namespace] || len(binding.Subjects) > 0
+	}
+	last := map[string]Removal{}
+	for _, removal := range removals {
+		if served[removal.Key.Namespace] {
+			continue
+		}
+		old, found := last[removal.Key.Namespace]
+		if !found || cmp.Or(-compareBool(removal.active(), old.active()), cmp.Compare(removal.Name, old.Name)) < 0 {
+			last[removal.Key.Namespace] = removal
+		}
+	}
+	return last
+}
+
+// active says whether the person could still sign in: only the membership is gone.
+func (r Removal) active() bool { return r.Plan.Role != "" }
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
+}
+
+// Hold adds to the desired bindings the subjects whose removal does not take effect, with their marks.
+func Hold(existing, desired []Binding, held []Removal) []Binding {
+	if len(held) == 0 {
+		return desired
+	}
+	stay := map[Key]map[string]Person{}
+	for _, removal := range held {
+		if stay[removal.Key] == nil {
+			stay[removal.Key] = map[string]Person{}
+		}
+		stay[removal.Key][removal.Name] = removal.Person
+	}
+	all := slices.Clone(desired)
+	at := make(map[Key]int, len(all))
+	for i := range all {
+		at[all[i].Key] = i
+	}
+	for _, old := range existing {
+		names := stay[old.Key]
+		if names == nil {
+			continue
+		}
+		kept := old.only(func(s rbacv1.Subject) bool { _, ok := names[s.Name]; return ok && s.Kind == rbacv1.UserKind })
+		for i, subject := range kept.Subjects {
+			kept.People[i] = names[subject.Name]
+		}
+		if i, ok := at[old.Key]; ok {
+			all[i] = merge(all[i], kept)
+			continue
+		}
+		all = append(all, kept)
+	}
+	sortBindings(all)
+	return all
+}
+
+// merge adds the subjects of one binding to another, in order.
+func merge(into, from Binding) Binding {
+	type entry struct {
+		subject rbacv1.Subject
+		person  Person
+	}
+	var entries []entry
+	for _, binding := range []Binding{into, from} {
+		for i, subject := range binding.Subjects {
+			entries = append(entries, entry{subject, binding.person(i)})
+		}
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return compareSubjects(a.subject, b.subject) })
+	entries = slices.CompactFunc(entries, func(a, b entry) bool { return a.subject == b.subject })
+	into.Subjects, into.People = nil, nil
+	for _, e := range entries {
+		into.Subjects, into.People = append(into.Subjects, e.subject), append(into.People, e.person)
+	}
+	return into
+}
