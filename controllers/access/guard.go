@@ -28,7 +28,7 @@ type openGate struct{}
 func (openGate) Admit(context.Context, string, []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
 	return nil, nil
 }
-func (openGate) Forget(string)              {}
+func (openGate) Forget(string)            {}
 func (openGate) OnRelease(func([]string)) {}
 
 // guard asks the gate which removals take effect, and leaves the others in the desired bindings.

@@ -146,7 +146,10 @@ func (g *Gate) register(grant string, removals []access.Removal) []access.PlanKe
 
 func (g *Gate) plan(key access.PlanKey) *plan {
 	if g.plans[key] == nil {
-		g.plans[key] = &plan{key: key, candidates: map[string]*candidate{}, marks: map[string]access.Mark{}}
+		// After a restart nobody knows who came a moment ago, so nobody is taken to have come alone for a while.
+		g.plans[key] = &plan{
+			key: key, candidates: map[string]*candidate{}, marks: map[string]access.Mark{}, lastNew: g.clock.Now(),
+		}
 	}
 	return g.plans[key]
 }

@@ -44,7 +44,9 @@ func registered[C prometheus.Collector](collector C) (C, error) {
 	return collector, nil
 }
 
-func (m *metrics) held(directory string, n int) { m.heldGauge.WithLabelValues(directory).Set(float64(n)) }
+func (m *metrics) held(directory string, n int) {
+	m.heldGauge.WithLabelValues(directory).Set(float64(n))
+}
 
 func (m *metrics) passed(directory string, n int) {
 	if n > 0 {
