@@ -83,7 +83,9 @@ func (o *operator) run(scheme *runtime.Scheme) {
 	must(o.t, store.SetupIndexes(ctx, mgr.GetFieldIndexer()))
 	gate, err := guard.NewGate(mgr, guard.Options{Clock: o.clock})
 	must(o.t, err)
-	bound := func(ctx context.Context, name string) (access.Bound, error) { return access.StillBound(ctx, mgr.GetCache(), name) }
+	bound := func(ctx context.Context, name string) (access.Bound, error) {
+		return access.StillBound(ctx, mgr.GetCache(), name)
+	}
 	must(o.t, errors.Join(
 		claims.SetupWithManager(mgr),
 		access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: []string{"view", "edit"}, Gate: gate}),

@@ -54,6 +54,13 @@ func scopeRules() []rule {
 	where := func(text string) string { return grant(`{name: r}`, `{name: view}`, text) }
 	return []rule{
 		{
+			reason:  "a protection that nobody knows would protect nothing",
+			kind:    "ClusterAccessGrant",
+			message: `supported values: "LastSubject"`,
+			accept:  where(`scope: Cluster, protection: LastSubject`),
+			refuse:  where(`scope: Cluster, protection: Everybody`),
+		},
+		{
 			reason:  "a grant for namespaces without any would be taken for the whole cluster",
 			kind:    "ClusterAccessGrant",
 			message: message,

@@ -143,6 +143,9 @@ func (o *operator) prepare(ctx context.Context) error {
 				Credentials: []v1alpha1.Credential{
 					{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "okta-token", Key: "token"}},
 				},
+				// All tests push at this directory, some of them hundreds of removals. Its guard counts and lets them pass;
+				// TestGuard has a directory of its own.
+				Guard: v1alpha1.Guard{Users: v1alpha1.GuardLimit{Count: 100_000}, Members: v1alpha1.GuardLimit{Count: 100_000}},
 			},
 		},
 	}
