@@ -222,7 +222,7 @@ const (
 type PlanPass struct {
 	// time is the end of the step, a sixtieth of the window, in which the removals took effect. They count until a window after it.
 	// +required
-	Time metav1.Time `json:"time,omitzero"`
+	Time *metav1.Time `json:"time,omitempty"`
 
 	// reason is Limit, or Alone for removals that came by themselves while the limit was used up or others were held.
 	// +required
@@ -231,7 +231,7 @@ type PlanPass struct {
 	// count is the number of different people.
 	// +required
 	// +kubebuilder:validation:Minimum=1
-	Count *int32 `json:"count,omitempty"`
+	Count int32 `json:"count,omitempty"`
 
 	// people are eight characters for each of them, in order: a hash of the Kubernetes user name, by which the operator knows whom it
 	// has let through. Absent when the plan has more passes than it can remember by name.
@@ -246,7 +246,7 @@ type PlanPass struct {
 type PlanPeak struct {
 	// time is when it was counted.
 	// +required
-	Time metav1.Time `json:"time,omitzero"`
+	Time *metav1.Time `json:"time,omitempty"`
 
 	// count is the number.
 	// +required

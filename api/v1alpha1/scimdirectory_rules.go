@@ -102,6 +102,27 @@ type Matching struct {
 	RecycledUsers MatchPolicy `json:"recycledUsers,omitempty"`
 }
 
+// The condition of a ScimDirectory that its guard sets.
+const (
+	// DirectoryGuardTripped says whether removals of the directory's people or members wait in an AccessPlan. It is absent until that
+	// happens for the first time.
+	//
+	// Possible reasons for this condition to be True are:
+	//
+	// * "RemovalsHeld"
+	//
+	// Possible reasons for this condition to be False are:
+	//
+	// * "NothingHeld"
+	DirectoryGuardTripped = "GuardTripped"
+
+	// ReasonRemovalsHeld means that more people would lose access than the guard lets pass. Look at the AccessPlans, and approve or
+	// discard.
+	ReasonRemovalsHeld = "RemovalsHeld"
+	// ReasonNothingHeld means that no removal waits.
+	ReasonNothingHeld = "NothingHeld"
+)
+
 // GuardMode says what the guard does.
 // +kubebuilder:validation:Enum=Hold;Off
 type GuardMode string

@@ -39,24 +39,6 @@ const (
 	// * "InvalidUsernameExpression"
 	DirectoryReady = "Ready"
 
-	// DirectoryGuardTripped says whether removals of the directory's people or members wait in an AccessPlan. It is absent until that
-	// happens for the first time.
-	//
-	// Possible reasons for this condition to be True are:
-	//
-	// * "RemovalsHeld"
-	//
-	// Possible reasons for this condition to be False are:
-	//
-	// * "NothingHeld"
-	DirectoryGuardTripped = "GuardTripped"
-
-	// ReasonRemovalsHeld means that more people would lose access than the guard lets pass. Look at the AccessPlans, and approve or
-	// discard.
-	ReasonRemovalsHeld = "RemovalsHeld"
-	// ReasonNothingHeld means that no removal waits.
-	ReasonNothingHeld = "NothingHeld"
-
 	// ReasonServing means that requests with one of the directory's credentials are served.
 	ReasonServing = "Serving"
 	// ReasonSuspended means that spec.suspend is true: every request is refused and nothing is deleted.

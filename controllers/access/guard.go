@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -71,7 +72,7 @@ func (r *Reconciler) staying(
 	stays := func(removal access.Removal) bool {
 		return removal.Person.Mark != (access.Mark{}) || breakGlass[removal.Person.Print] || s.grant.Spec.Protection != ""
 	}
-	checked := anyOf(removals, stays)
+	checked := slices.ContainsFunc(removals, stays)
 	for {
 		candidates := removals
 		if checked {
@@ -89,23 +90,14 @@ func (r *Reconciler) staying(
 		if err != nil {
 			// Nobody whose passing is not recorded may lose access. Everything else goes on.
 			s.transient = errors.Join(s.transient, fmt.Errorf("asking the guard: %w", err))
-			return append(kept, others...), nil
+			return slices.Concat(kept, others), nil
 		}
-		stay := append(kept, marked(others, held)...)
+		stay := slices.Concat(kept, marked(others, held))
 		if checked || len(stay) == 0 {
 			return stay, nil
 		}
 		checked = true
 	}
-}
-
-func anyOf(removals []access.Removal, holds func(access.Removal) bool) bool {
-	for _, removal := range removals {
-		if holds(removal) {
-			return true
-		}
-	}
-	return false
 }
 
 // marked are the removals that are held, with their marks and the directory whose plan holds them.
@@ -129,13 +121,13 @@ func marked(removals []access.Removal, held map[access.PlanKey]map[string]access
 func (g *gatherer) identities(ctx context.Context, removals []access.Removal) (map[string]access.Identity, error) {
 	identities, asked := map[string]access.Identity{}, map[string]bool{"": true}
 	for _, removal := range removals {
-		print := removal.Person.Print
-		if asked[print] {
+		behind := removal.Person.Print
+		if asked[behind] {
 			continue
 		}
-		asked[print] = true
+		asked[behind] = true
 		var users v1alpha1.ScimUserList
-		if err := g.cache.List(ctx, &users, client.MatchingFields{indexUserPrint: print}, client.UnsafeDisableDeepCopy); err != nil {
+		if err := g.cache.List(ctx, &users, client.MatchingFields{indexUserPrint: behind}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("listing users by print: %w", err)
 		}
 		for i := range users.Items {
@@ -144,7 +136,7 @@ func (g *gatherer) identities(ctx context.Context, removals []access.Removal) (m
 				return nil, err
 			}
 			name, _ := user.Subject()
-			identities[print] = access.Identity{ID: users.Items[i].Name, Directory: users.Items[i].Spec.Directory, Name: name}
+			identities[behind] = access.Identity{ID: users.Items[i].Name, Directory: users.Items[i].Spec.Directory, Name: name}
 		}
 	}
 	return identities, nil

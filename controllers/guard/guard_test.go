@@ -210,7 +210,7 @@ func TestRoles(t *testing.T) {
 	}
 	o.active(false, ids[0])
 	o.bound("who is deactivated meanwhile is out", "roles-grant", ids[1:]...)
-	plan = o.plan("and is counted as a person, not as a member", "roles.roles-crew", v1alpha1.PlanHeld, 39, 0)
+	o.plan("and is counted as a person, not as a member", "roles.roles-crew", v1alpha1.PlanHeld, 39, 0)
 	o.role("roles", "roles-crew-2", ids[1:3]...)
 	edit(o, &v1alpha1.ClusterAccessGrant{ObjectMeta: metav1.ObjectMeta{Name: "roles-grant"}}, func(g *v1alpha1.ClusterAccessGrant) {
 		g.Spec.Roles = append(g.Spec.Roles, v1alpha1.RoleSelector{DisplayName: "roles-crew-2"})

@@ -54,7 +54,7 @@ func ReadLedger(plan *v1alpha1.AccessPlan) Ledger {
 		ledger.HeldSince = status.HeldSince.Time
 	}
 	for _, pass := range status.Passes {
-		ledger.Passes = append(ledger.Passes, Pass{End: pass.Time.Time, Reason: pass.Reason, Count: int(*pass.Count), People: pass.People})
+		ledger.Passes = append(ledger.Passes, Pass{End: pass.Time.Time, Reason: pass.Reason, Count: int(pass.Count), People: pass.People})
 	}
 	for _, peak := range status.Peaks {
 		ledger.Peaks = append(ledger.Peaks, Peak{At: peak.Time.Time, Count: int(*peak.Count)})
@@ -73,11 +73,11 @@ func (l Ledger) Write(status *v1alpha1.AccessPlanStatus) {
 	status.Passes, status.Peaks = nil, nil
 	for _, pass := range l.Passes {
 		status.Passes = append(status.Passes, v1alpha1.PlanPass{
-			Time: metav1.Time{Time: pass.End}, Reason: pass.Reason, Count: number(pass.Count), People: pass.People,
+			Time: &metav1.Time{Time: pass.End}, Reason: pass.Reason, Count: *number(pass.Count), People: pass.People,
 		})
 	}
 	for _, peak := range l.Peaks {
-		status.Peaks = append(status.Peaks, v1alpha1.PlanPeak{Time: metav1.Time{Time: peak.At}, Count: number(peak.Count)})
+		status.Peaks = append(status.Peaks, v1alpha1.PlanPeak{Time: &metav1.Time{Time: peak.At}, Count: number(peak.Count)})
 	}
 }
 

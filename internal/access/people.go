@@ -85,15 +85,15 @@ func EncodePeople(people []Person) string {
 		if i, ok := slices.BinarySearch(directories, person.Directory); ok {
 			directory = digits[i]
 		}
-		kind, print := person.Mark.Kind, person.Print
+		kind, behind := person.Mark.Kind, person.Print
 		if kind == 0 {
 			kind = MarkNone
 		}
-		if len(print) != printLength {
-			print = noPrint
+		if len(behind) != printLength {
+			behind = noPrint
 		}
 		text.Write([]byte{directory, byte(kind), digits[person.Mark.Epoch&(Epochs-1)]})
-		text.WriteString(print)
+		text.WriteString(behind)
 	}
 	return text.String()
 }
