@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"slices"
@@ -140,7 +141,7 @@ func planOf(person Person, labels map[string]string) PlanKey {
 	if person.Mark.Kind == MarkUsers {
 		return PlanKey{Directory: person.Directory}
 	}
-	return PlanKey{Directory: labels[v1alpha1.LabelDirectory], Role: labels[v1alpha1.LabelRole]}
+	return PlanKey{Directory: cmp.Or(labels[v1alpha1.LabelDirectory], person.Directory), Role: labels[v1alpha1.LabelRole]}
 }
 
 // Held gives the Kubernetes user names that one binding holds for an AccessPlan, as they stand there; a name may be in several

@@ -24,7 +24,7 @@ type Removal struct {
 	// Size is the number of people who have access by the grant through the role of the binding.
 	Size int
 
-	role, directory string
+	role, directory, shard string
 }
 
 // Identity is a ScimUser as far as it matters for removals.
@@ -68,7 +68,7 @@ func Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Remov
 			role := binding.Labels[v1alpha1.LabelRole]
 			removals = append(removals, Removal{
 				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes[spot{binding.Namespace, role}],
-				role: role, directory: binding.Labels[v1alpha1.LabelDirectory],
+				role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard],
 			})
 		}
 	}
@@ -98,7 +98,8 @@ func sizesOf(existing []Binding) map[spot]int {
 }
 
 // Attribute says which plan counts each removal. Identities are the ScimUsers that exist, by the Print of their names. Where no
-// directory is concerned, because the user or the role is local, no push took anything, and the removal is left out.
+// directory is concerned, because the user or the role is local, no push took anything, and the removal is left out. A local role that
+// users were given by their attribute roles is counted for their directory.
 func Attribute(removals []Removal, identities map[string]Identity) []Removal {
 	var all []Removal
 	for _, removal := range removals {
@@ -107,6 +108,9 @@ func Attribute(removals []Removal, identities map[string]Identity) []Removal {
 		switch {
 		case exists && identity.Name == removal.Name:
 			removal.Plan = PlanKey{Directory: removal.directory, Role: removal.role}
+			if _, assigned := shardNumber(AssignedShard, removal.shard); assigned && removal.directory == "" {
+				removal.Plan.Directory = identity.Directory
+			}
 		case exists:
 			removal.Plan = PlanKey{Directory: identity.Directory}
 		case removal.Person.Print != "":
