@@ -36,7 +36,7 @@ const (
 	// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
 	// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
 	AnnotationUncommitted = GroupName + "/uncommitted"
-	// AnnotationPeople says, on a binding, who stands behind each subject and whether the guard holds it (docs/design/0002-guard.md).
+	// AnnotationPeople says, on a binding, who stands behind each subject and whether the guard holds it (docs/design/0003-guard.md).
 	AnnotationPeople = GroupName + "/people"
 )
 

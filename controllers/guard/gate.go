@@ -1,4 +1,4 @@
-// Package guard holds back the effects of a burst of removals (docs/design/0002-guard.md): it counts, in AccessPlans, who loses access
+// Package guard holds back the effects of a burst of removals (docs/design/0003-guard.md): it counts, in AccessPlans, who loses access
 // by what identity providers push, and says which removals may take effect.
 package guard
 
