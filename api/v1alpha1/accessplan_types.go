@@ -92,7 +92,8 @@ type AccessPlanSpec struct {
 
 	// decision is a person's word on the removals that are held. It holds for exactly the set whose digest it names: when the set
 	// has changed meanwhile, it is refused and the condition Decided says so. It is heard once, when it is written: to decide the
-	// same about the same set again, remove it first. `kubectl scim plan approve NAME` writes it.
+	// same about the same set again, remove it first. Whoever writes it needs the verb approve on accessplans. `kubectl scim plan
+	// approve NAME` writes it.
 	// +optional
 	Decision Decision `json:"decision,omitempty,omitzero"`
 }

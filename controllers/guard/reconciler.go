@@ -116,9 +116,10 @@ func (g *Gate) conclude(
 		ledger, over = ledger.Release(false), true
 	}
 	var decided *metav1.Condition
-	if p.object != nil && p.object.Generation != p.object.Status.ObservedGeneration {
+	// After the end of a hold, the write of status asks for another look, which hears the decision about what is left.
+	if !over && p.object != nil && p.object.Generation != p.object.Status.ObservedGeneration {
 		decided = &metav1.Condition{}
-		if p.object.Spec.Decision != (v1alpha1.Decision{}) && !over {
+		if p.object.Spec.Decision != (v1alpha1.Decision{}) {
 			ledger, *decided = judge(p.object.Spec.Decision, ledger, answer.Held)
 			over = decided.Status == metav1.ConditionTrue
 		}
