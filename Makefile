@@ -58,7 +58,7 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, the ch
 .PHONY: test
 test: ## Run all tests, against a real API server; installs or builds what they need.
 	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm"; set -x; \
-		go test -timeout=25m $(ARGS)
+		go test -timeout=40m $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
