@@ -43,6 +43,9 @@ func (h *Handler) createUser(ctx context.Context, c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkCountries(spec.Addresses, nil); err != nil {
+		return nil, err
+	}
 	user, err := h.cfg.Store.CreateUser(ctx, c.directory.Name, &spec)
 	if err != nil {
 		return nil, err
@@ -125,6 +128,9 @@ func (c *call) changeUser(user *v1alpha1.ScimUser, next scim.Resource) error {
 	}
 	spec, err := translate.MergeUser(c.types.user, user, next)
 	if err != nil {
+		return err
+	}
+	if err := c.checkCountries(spec.Addresses, user.Spec.Addresses); err != nil {
 		return err
 	}
 	user.Spec = spec

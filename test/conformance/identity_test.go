@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -149,6 +150,47 @@ func TestEmails(t *testing.T) {
 	}
 	user := s.user("ada", object{"emails": list})
 	s.equal("e-mails", s.get(pathOf("Users", user))["emails"], any(list))
+}
+
+// TestCountries proves the demand where the provider is Generic, which is the default, and that a provider with a name may send the
+// names that its profiles hold.
+func TestCountries(t *testing.T) {
+	proves(t, "RFC7643-4.1.2-L1322")
+	s := connect(t)
+	livingIn := func(country string) object {
+		return object{"addresses": []any{object{"type": "work", "locality": "Town", "country": country}}}
+	}
+	country := func(user object) any { return at(user, "addresses.0.country") }
+	user := s.user("ada", livingIn("GB"))
+	path := pathOf("Users", user)
+	s.equal("country", country(s.get(path)), any("GB"))
+	moved := s.patched(path, op("replace", `addresses[type eq "work"].country`, "DE"))
+	s.equal("country after a PATCH", country(moved), any("DE"))
+	for _, bad := range []string{"Germany", "DEU", "276", "UK", "XQ"} {
+		s.refused(http.StatusBadRequest, "invalidValue", "POST", "/Users", userBody("bad", livingIn(bad)))
+		s.refused(http.StatusBadRequest, "invalidValue", "PUT", path, userBody("ada", livingIn(bad)))
+		s.refused(http.StatusBadRequest, "invalidValue", "PATCH", path, patch(op("replace", `addresses[type eq "work"].country`, bad)))
+		bulk := object{"schemas": []any{bulkRequest}, "Operations": []any{
+			object{"method": "PUT", "path": path, "data": userBody("ada", livingIn(bad))},
+		}}
+		s.equal("status in bulk", at(s.json(s.call(http.StatusOK, "POST", "/Bulk", bulk)), "Operations.0.status"), any("400"))
+	}
+	s.equal("the user after all that", s.get(path), moved)
+
+	s.configure(func(spec *v1alpha1.ScimDirectorySpec) { spec.Provider = v1alpha1.ProviderEntra })
+	s.until("a name of a country is kept for Entra", func() bool {
+		return s.send("PUT", path, userBody("ada", livingIn("Germany"))).status == http.StatusOK
+	})
+	s.equal("country as it was sent", country(s.get(path)), any("Germany"))
+	s.configure(func(spec *v1alpha1.ScimDirectorySpec) { spec.Provider = v1alpha1.ProviderGeneric })
+	attempts := 0
+	s.until("a new name of a country is refused again", func() bool {
+		// Another name each time, since one that was stored before the server knew of the change is let through for good.
+		attempts++
+		return s.send("PUT", path, userBody("ada", livingIn(fmt.Sprintf("Atlantis %d", attempts)))).status == http.StatusBadRequest
+	})
+	stays := s.patched(path, op("replace", "active", false))
+	s.equal("active of somebody whose country was stored before", stays["active"], any(false))
 }
 
 func TestMemberships(t *testing.T) {
