@@ -47,6 +47,9 @@ func TestRunRefuses(t *testing.T) {
 		"level":       {"a level must exist", []string{"server", "--log-level=loud"}, "--log-level"},
 		"url":         {"the external URL must be one", []string{"server", kubeconfig, "--external-url=scim.example.com"}, "--external-url"},
 		"query":       {"a base URL has no query (RFC 7644 section 1.3)", []string{"server", kubeconfig, "--external-url=https://scim.example.com?x=y"}, "--external-url"},
+		"perSource":   {"no guess at all would be the default", []string{"server", kubeconfig, "--max-failures-per-source=0"}, "--max-failures-per-source"},
+		"failures":    {"nor is there less than none", []string{"server", kubeconfig, "--max-failures=-1"}, "--max-failures:"},
+		"connections": {"nobody could connect", []string{"server", kubeconfig, "--max-connections=0"}, "--max-connections"},
 		"noTLS":       {"tokens must not cross a network in the clear", []string{"server", kubeconfig, "--listen-address=127.0.0.1:0", "--health-address=0"}, "certificate"},
 		"notLoopback": {"plain HTTP is for loopback addresses", []string{"server", kubeconfig, "--insecure-http", "--listen-address=0.0.0.0:0", "--health-address=0"}, "loopback"},
 	}
@@ -77,6 +80,7 @@ func TestServer(t *testing.T) {
 		code <- run(ctx, []string{
 			"server", "--kubeconfig=" + apiserver.Kubeconfig(t, apiserver.Config()), "--namespace=" + namespace, "--listen-address=" + address,
 			"--health-address=" + health, "--metrics-address=" + metrics, "--tls-cert-file=" + certFile, "--tls-key-file=" + keyFile, "--external-url=https://scim.example.com",
+			"--max-failures-per-source=1",
 		}, &out, &out)
 	}()
 	poll(t, "the server is ready", func() bool { return status(t, "http://"+health+"/readyz") == http.StatusOK })
@@ -86,7 +90,7 @@ func TestServer(t *testing.T) {
 	if got := status(t, "https://"+metrics+"/metrics"); got != http.StatusUnauthorized {
 		t.Errorf("/metrics without a token of the API server answers %d, want 401", got)
 	}
-	created := createUser(t, address, authorities)
+	created := createUser(t, address, authorities, testToken)
 	if created.status != http.StatusCreated || created.proto != 2 {
 		t.Errorf("creating a user over HTTPS: status %d over HTTP/%d, want 201 over HTTP/2: %s", created.status, created.proto, created.body)
 	}
@@ -103,6 +107,7 @@ func TestServer(t *testing.T) {
 		directory := &v1alpha1.ScimDirectory{}
 		return kube.Get(t.Context(), client.ObjectKey{Name: "okta"}, directory) == nil && directory.Status.LastRequestTime != nil
 	})
+	expectGuessesEnd(t, address, authorities)
 	cancel()
 	if got := <-code; got != 0 {
 		t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())
@@ -112,16 +117,35 @@ func TestServer(t *testing.T) {
 	}
 }
 
+// expectGuessesEnd guesses tokens until it is told to wait, which the flag of TestServer makes the answer to the second one. Without the
+// flag it would be the answer to the sixty-first.
+func expectGuessesEnd(t *testing.T, address string, authorities *x509.CertPool) {
+	t.Helper()
+	var got []int
+	for range 20 {
+		guess := createUser(t, address, authorities, "guess-"+rand.Text())
+		if got = append(got, guess.status); guess.status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if len(got) < 2 || got[0] != http.StatusUnauthorized || got[len(got)-1] != http.StatusTooManyRequests {
+		t.Errorf("guesses are answered %v, want 401 and soon 429", got)
+	}
+	if good := createUser(t, address, authorities, testToken); good.status != http.StatusConflict {
+		t.Errorf("after guesses a request with the right token is answered %d, want the 409 of a name that is taken: %s", good.status, good.body)
+	}
+}
+
 type answer struct {
 	status, proto int
 	body          []byte
 }
 
-func createUser(t *testing.T, address string, authorities *x509.CertPool) answer {
+func createUser(t *testing.T, address string, authorities *x509.CertPool, token string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+address+"/scim/okta/v2/Users", strings.NewReader(`{"userName":"run@example.com"}`))
 	must(t, err)
-	request.Header.Set("Authorization", "Bearer "+testToken)
+	request.Header.Set("Authorization", "Bearer "+token)
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: authorities}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
 	response, err := (&http.Client{Transport: transport}).Do(request)

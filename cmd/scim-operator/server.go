@@ -34,7 +34,9 @@ type serverFlags struct {
 	userBodyLimit  int64
 	groupBodyLimit int64
 	requestTimeout time.Duration
-	auditLog       string
+	// maxFailuresPerSource, maxFailures and maxConnections bound what strangers can take.
+	maxFailuresPerSource, maxFailures, maxConnections int
+	auditLog                                          string
 	// stdout is where the audit log goes if no flag says otherwise.
 	stdout io.Writer
 }
@@ -64,8 +66,26 @@ func (f *serverFlags) bind(cmd *cobra.Command) {
 	flags.Int64Var(&f.userBodyLimit, "user-body-limit", server.DefaultUserBodyLimit, "size of the largest body for /Users, in bytes")
 	flags.Int64Var(&f.groupBodyLimit, "group-body-limit", server.DefaultGroupBodyLimit, "size of the largest body for /Groups, in bytes")
 	flags.DurationVar(&f.requestTimeout, "request-timeout", server.DefaultRequestTimeout, "time after which a request is answered 429; Okta hangs up at 60s")
+	flags.IntVar(&f.maxFailuresPerSource, "max-failures-per-source", server.DefaultFailuresPerSource,
+		"number of wrong credentials a minute from one address (one /64 of IPv6) that are answered 401; more are answered 429. Good credentials are never held back")
+	flags.IntVar(&f.maxFailures, "max-failures", server.DefaultFailures,
+		"number of wrong credentials a minute from everywhere that are answered 401; more are answered 429. Good credentials are never held back")
+	flags.IntVar(&f.maxConnections, "max-connections", server.DefaultMaxConnections, "number of connections that are open at once; more have to wait")
 	flags.StringVar(&f.auditLog, "audit-log", auditStdout, "where one line of JSON for each SCIM request goes: stdout or - for the standard output, "+
 		"off for nowhere, else a file, which is appended to and made anew when it was moved away")
+}
+
+// validate refuses limits of nothing, which server.Config takes for its defaults, and what is wrong with the flags of every process.
+func (f *serverFlags) validate() error {
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{{"max-failures-per-source", f.maxFailuresPerSource}, {"max-failures", f.maxFailures}, {"max-connections", f.maxConnections}} {
+		if limit.value < 1 {
+			return fmt.Errorf("flag --%s: %d must be at least 1", limit.name, limit.value)
+		}
+	}
+	return f.processFlags.validate()
 }
 
 // What the flag --audit-log takes besides the path of a file.
@@ -113,7 +133,7 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	}
 	listener, err := server.NewListener(server.ListenConfig{
 		Address: f.listenAddress, CertFile: f.certFile, KeyFile: f.keyFile, InsecureHTTP: f.insecureHTTP,
-		Handler: handler, Log: log.WithName("http"), OnStop: activity.Wait,
+		Handler: handler, Log: log.WithName("http"), OnStop: activity.Wait, MaxConnections: f.maxConnections,
 	})
 	if err != nil {
 		return err
@@ -164,6 +184,8 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 		UserBodyLimit:   f.userBodyLimit,
 		GroupBodyLimit:  f.groupBodyLimit,
 		RequestTimeout:  f.requestTimeout,
+
+		FailuresPerSource: f.maxFailuresPerSource, Failures: f.maxFailures,
 	})
 	return handler, activity, err
 }

@@ -28,6 +28,7 @@ var everyValue = values{
 	"image": values{"repository": "registry.example.com:5000/team/scim-operator", "tag": "v1", "pullPolicy": "Always"},
 	"server": values{
 		"replicas": 5, "externalUrl": "https://scim.example.com:8443/base", "tls": values{"secretName": "renewed.example"},
+		"limits":    values{"failuresPerSource": 10, "failures": 1000000, "connections": 2000},
 		"resources": values{"requests": values{"cpu": "2", "memory": "1Gi"}, "limits": values{"memory": "1Gi"}},
 	},
 	"controller": values{
@@ -51,6 +52,8 @@ func TestValuesReachTheDeployments(t *testing.T) {
 	server.Spec.Replicas = ptr.To[int32](5)
 	server.Spec.Template.Spec.Volumes[0].Secret.SecretName = "renewed.example"
 	common(server, "2", "1Gi")
+	args := &server.Spec.Template.Spec.Containers[0].Args
+	*args = append(*args, "--max-failures-per-source=10", "--max-failures=1000000", "--max-connections=2000")
 	controller := as[appsv1.Deployment](t, before, controllerKey)
 	controller.Spec.Replicas = ptr.To[int32](1)
 	common(controller, "1", "2Gi")
@@ -175,6 +178,9 @@ func TestRefusedValues(t *testing.T) {
 		"no scheme":     {"the server would refuse it at its start", server("externalUrl", "scim.example.com"), "/server/externalUrl"},
 		"query":         {"a base URL has no query (RFC 7644 section 1.3)", server("externalUrl", "https://scim.example.com?x=y"), "/server/externalUrl"},
 		"user":          {"a password would be in plain sight", server("externalUrl", "https://u:p@scim.example.com"), "/server/externalUrl"},
+		"no guesses":    {"the server would refuse it at its start", server("limits", values{"failuresPerSource": 0}), "/server/limits/failuresPerSource"},
+		"text":          {"a number is no text", server("limits", values{"connections": "many"}), "/server/limits/connections"},
+		"unknown limit": {"a misspelt value has no effect", server("limits", values{"failure": 1}), "failure"},
 		"no replicas":   {"nobody would serve", server("replicas", 0), "/server/replicas"},
 		"no secret":     {"the server needs a certificate", values{"server": values{"tls": values{"secretName": ""}}}, "/server/tls/secretName"},
 		"pull policy":   {"the API server would refuse it", values{"image": values{"pullPolicy": "Sometimes"}}, "/image/pullPolicy"},
