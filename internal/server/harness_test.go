@@ -279,6 +279,9 @@ func (s *scim) dump() string {
 		if err := s.kube.List(s.t.Context(), list); err != nil && !apierrors.IsNotFound(err) {
 			s.t.Fatal(err)
 		}
+		// That of the list moves with every write of the whole API server, such as the renewal of a Lease of its own; those of the items,
+		// which stay, tell what was written here.
+		list.SetResourceVersion("")
 		must(s.t, json.NewEncoder(&out).Encode(list))
 	}
 	return out.String()
