@@ -242,7 +242,9 @@ func (o *operator) waiting(plan *v1alpha1.AccessPlan) []string {
 	must(o.t, o.List(o.t.Context(), &all, client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}))
 	var names []string
 	for _, binding := range all.Items {
-		names = append(names, core.Held(plan, binding.Labels, binding.Annotations, binding.Subjects)...)
+		for _, person := range core.Held(plan, binding.Labels, binding.Annotations, binding.Subjects) {
+			names = append(names, person.Name)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -340,7 +340,7 @@ func TestHeldReadsBindings(t *testing.T) {
 	names := []string{"in-force", "now", "discarded", "released", "other-directory", "member"}
 	people := []Person{
 		{Directory: "okta", Print: Print("a")},
-		{Directory: "okta", Mark: Mark{MarkUsers, 5}}, {Directory: "okta", Mark: Mark{MarkUsers, 2}}, {Directory: "okta", Mark: Mark{MarkUsers, 4}},
+		{Directory: "okta", Mark: Mark{MarkUsers, 5}}, {Directory: "okta", Print: Print("c"), Mark: Mark{MarkUsers, 2}}, {Directory: "okta", Mark: Mark{MarkUsers, 4}},
 		{Directory: "entra", Mark: Mark{MarkUsers, 5}}, {Directory: "okta", Mark: Mark{MarkMembers, 5}},
 	}
 	var subjects []rbacv1.Subject
@@ -349,11 +349,11 @@ func TestHeldReadsBindings(t *testing.T) {
 	}
 	labels := map[string]string{v1alpha1.LabelDirectory: "okta", v1alpha1.LabelRole: "ops"}
 	annotations := map[string]string{v1alpha1.AnnotationPeople: EncodePeople(people)}
-	if diff := cmp.Diff([]string{"now", "discarded"}, Held(plan, labels, annotations, subjects)); diff != "" {
+	if diff := cmp.Diff([]HeldPerson{{Name: "now"}, {Name: "discarded", Print: Print("c"), Discarded: true}}, Held(plan, labels, annotations, subjects)); diff != "" {
 		t.Errorf("reason: who waits for a plan can be read from the bindings\n%s", diff)
 	}
 	plan.Spec.Role = "ops"
-	if diff := cmp.Diff([]string{"member"}, Held(plan, labels, annotations, subjects)); diff != "" {
+	if diff := cmp.Diff([]HeldPerson{{Name: "member"}}, Held(plan, labels, annotations, subjects)); diff != "" {
 		t.Errorf("reason: members wait for the plan of their role\n%s", diff)
 	}
 }

@@ -144,19 +144,28 @@ func planOf(person Person, labels map[string]string) PlanKey {
 	return PlanKey{Directory: cmp.Or(labels[v1alpha1.LabelDirectory], person.Directory), Role: labels[v1alpha1.LabelRole]}
 }
 
-// Held gives the Kubernetes user names that one binding holds for an AccessPlan, as they stand there; a name may be in several
-// bindings. It needs nothing but what the API server has, so it works outside of the operator: list the AccessPlan, and all
-// ClusterRoleBindings and RoleBindings with the label app.kubernetes.io/managed-by=scim-operator; the union, sorted and each once, is
-// what waits. While the operator is at work it may be ahead of the bindings: Digest of the union is then not status.digest, and one
-// reads again.
-func Held(plan *v1alpha1.AccessPlan, labels, annotations map[string]string, subjects []rbacv1.Subject) []string {
+// HeldPerson is somebody whose removal from a binding waits.
+type HeldPerson struct {
+	// Name is the Kubernetes user name, as it stands in the binding.
+	Name string
+	// Print is that of the name of the person's ScimUser, which may be gone by now; empty when it is not known.
+	Print string
+	// Discarded says that the hold was discarded, so that it has no end.
+	Discarded bool
+}
+
+// Held gives those whom one binding holds for an AccessPlan, in the order of the subjects; somebody may be in several bindings. It needs
+// nothing but what the API server has, so it works outside of the operator: list the AccessPlan, and all ClusterRoleBindings and
+// RoleBindings with the label app.kubernetes.io/managed-by=scim-operator; the union, each name once, is what waits. While the
+// operator is at work it may be ahead of the bindings: Digest of the names is then not status.digest, and one reads again.
+func Held(plan *v1alpha1.AccessPlan, labels, annotations map[string]string, subjects []rbacv1.Subject) []HeldPerson {
 	key := PlanKey{Directory: plan.Spec.Directory, Role: plan.Spec.Role}
 	ledger := ReadLedger(plan)
-	var names []string
+	var held []HeldPerson
 	for i, person := range DecodePeople(annotations[v1alpha1.AnnotationPeople], len(subjects)) {
 		if person.Mark.Waits() && planOf(person, labels) == key && ledger.holds(person.Mark.Epoch) {
-			names = append(names, subjects[i].Name)
+			held = append(held, HeldPerson{Name: subjects[i].Name, Print: person.Print, Discarded: person.Mark.Epoch != ledger.Epoch})
 		}
 	}
-	return names
+	return held
 }

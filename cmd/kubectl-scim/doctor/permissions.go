@@ -52,6 +52,9 @@ func pluginRights() []struct {
 		}},
 		{"tokens and suspension", []right{own("patch", "scimdirectories")}},
 		{"detach and adopt", []right{own("patch", "scimusers"), own("patch", "scimroles"), own("adopt", "scimusers"), own("adopt", "scimroles")}},
+		{"plan show", []right{
+			{verb: "list", group: rbacGroup, resource: "clusterrolebindings"}, {verb: "list", group: rbacGroup, resource: "rolebindings"},
+		}},
 		{"plan approve and discard", []right{own("patch", "accessplans"), own("approve", "accessplans")}},
 	}
 }
@@ -106,10 +109,10 @@ func operatorAccounts(namespace string) []account {
 		right{verb: "patch", group: v1alpha1.GroupName, resource: "clusteraccessgrants"},
 	)
 	controller := account{name: "scim-operator-controller", never: neverAnybody(), neverRemedies: "Take the right from it: nothing that the operator does needs it."}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessplans"} {
 		controller.needs = append(controller.needs, right{verb: "watch", group: v1alpha1.GroupName, resource: resource})
 	}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessplans"} {
 		controller.needs = append(controller.needs, right{verb: "patch", group: v1alpha1.GroupName, resource: resource, subresource: "status"})
 	}
 	for _, resource := range []string{"rolebindings", "clusterrolebindings"} {
@@ -117,7 +120,13 @@ func operatorAccounts(namespace string) []account {
 			controller.needs = append(controller.needs, right{verb: verb, group: rbacGroup, resource: resource})
 		}
 	}
-	controller.needs = append(controller.needs, right{verb: "watch", resource: "namespaces"}, right{verb: "get", resource: "secrets", namespace: namespace})
+	for _, verb := range []string{"create", "delete"} {
+		controller.needs = append(controller.needs, right{verb: verb, group: v1alpha1.GroupName, resource: "accessplans"})
+	}
+	controller.needs = append(controller.needs,
+		right{verb: "update", group: v1alpha1.GroupName, resource: "accessplans", subresource: "status"},
+		right{verb: "watch", resource: "namespaces"}, right{verb: "get", resource: "secrets", namespace: namespace},
+	)
 	return []account{server, controller}
 }
 

@@ -85,7 +85,7 @@ func (d decision) run(ctx context.Context, env *cli.Env, name string) error {
 	if err != nil {
 		return err
 	}
-	digest, err := d.seen(env, plan)
+	digest, err := d.seen(ctx, env, kube, plan)
 	if err != nil {
 		return err
 	}
@@ -100,13 +100,20 @@ func (d decision) run(ctx context.Context, env *cli.Env, name string) error {
 }
 
 // seen is the digest of the set that the person decides about.
-func (d decision) seen(env *cli.Env, plan *v1alpha1.AccessPlan) (string, error) {
+func (d decision) seen(ctx context.Context, env *cli.Env, kube client.Client, plan *v1alpha1.AccessPlan) (string, error) {
 	if plan.Status.Digest == "" {
-		return "", fmt.Errorf("plan %s holds nothing, so there is nothing to decide", plan.Name)
+		return "", nothing(plan.Name)
 	}
 	named := d.digest
 	if named == "" {
-		write(env.Streams.ErrOut, plan, env.Clock.Now())
+		held, incomplete := heldPeople(ctx, kube, plan)
+		write(env.Streams.ErrOut, plan, held, env.Clock.Now())
+		if incomplete != nil {
+			env.Say("Note: %v", incomplete)
+		}
+		if plan.Status.Digest == "" {
+			return "", nothing(plan.Name)
+		}
 		if d.yes {
 			return plan.Status.Digest, nil
 		}
@@ -127,6 +134,10 @@ func (d decision) seen(env *cli.Env, plan *v1alpha1.AccessPlan) (string, error) 
 		return "", changed(plan.Name, named, plan.Status.Digest)
 	}
 	return plan.Status.Digest, nil
+}
+
+func nothing(plan string) error {
+	return fmt.Errorf("plan %s holds nothing, so there is nothing to decide", plan)
 }
 
 // digits are the hexadecimal digits of a digest that a person gave.
@@ -199,7 +210,7 @@ func (d decision) await(ctx context.Context, env *cli.Env, kube client.Client, p
 
 // answered is the controller's word about the spec of that generation, nil before it is there.
 func answered(plan *v1alpha1.AccessPlan, generation int64) *metav1.Condition {
-	c := apimeta.FindStatusCondition(plan.Status.Conditions, conditionDecided)
+	c := apimeta.FindStatusCondition(plan.Status.Conditions, v1alpha1.PlanDecided)
 	if c == nil || c.Status == metav1.ConditionUnknown || c.ObservedGeneration < generation {
 		return nil
 	}

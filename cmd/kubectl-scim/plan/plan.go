@@ -3,10 +3,13 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -15,9 +18,6 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 )
-
-// conditionDecided says what became of the last decision.
-const conditionDecided = "Decided"
 
 // NewCommand is `kubectl scim plan`.
 func NewCommand(env *cli.Env) *cobra.Command {
@@ -84,7 +84,9 @@ func newShowCommand(env *cli.Env) *cobra.Command {
 		Use:   "show NAME",
 		Short: "Show what a plan holds: how many, who, since when, until when",
 		Long: `Shows one access plan: how many people would lose access, who they are, since when they are held, when they lose it without anybody's word,
-and the digest that names exactly this set.`,
+and the digest that names exactly this set. Everybody is listed, also where status.samples has only the first: json and yaml are the
+AccessPlan with a list of its own, people. This takes the right to list bindings; userName, that to list ScimUsers. When not everybody can be
+listed, the exit code is 1.`,
 		Args:              cli.Args(1),
 		ValidArgsFunction: env.Complete(0, cli.Plans),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -96,12 +98,12 @@ and the digest that names exactly this set.`,
 			if err != nil {
 				return err
 			}
+			held, incomplete := heldPeople(cmd.Context(), kube, plan)
 			now := env.Clock.Now()
 			result := listed(&v1alpha1.AccessPlanList{Items: []v1alpha1.AccessPlan{*plan}}, now)
-			plan.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("AccessPlan"))
-			result.Data = plan
-			result.Text = func(out io.Writer) { write(out, plan, now) }
-			return output.Print(env.Streams.Out, result)
+			result.Data = newShown(plan, held)
+			result.Text = func(out io.Writer) { write(out, plan, held, now) }
+			return errors.Join(output.Print(env.Streams.Out, result), incomplete)
 		},
 	}
 	output.Bind(cmd)
@@ -109,7 +111,7 @@ and the digest that names exactly this set.`,
 }
 
 // write is the form that people read.
-func write(out io.Writer, p *v1alpha1.AccessPlan, now time.Time) {
+func write(out io.Writer, p *v1alpha1.AccessPlan, held []person, now time.Time) {
 	s := &p.Status
 	lines := printers.GetNewTabWriter(out)
 	fmt.Fprintf(lines, "Plan:\t%s\n", p.Name)
@@ -127,11 +129,11 @@ func write(out io.Writer, p *v1alpha1.AccessPlan, now time.Time) {
 	if s.Digest != "" {
 		fmt.Fprintf(lines, "Digest:\t%s\n", s.Digest)
 	}
-	if decided := apimeta.FindStatusCondition(s.Conditions, conditionDecided); decided != nil {
+	if decided := apimeta.FindStatusCondition(s.Conditions, v1alpha1.PlanDecided); decided != nil {
 		fmt.Fprintf(lines, "Last decision:\t%s: %s\n", decided.Reason, decided.Message)
 	}
 	_ = lines.Flush()
-	writePeople(out, s)
+	writePeople(out, s, held)
 }
 
 func watched(p *v1alpha1.AccessPlan) string {
@@ -141,15 +143,27 @@ func watched(p *v1alpha1.AccessPlan) string {
 	return "users of the directory"
 }
 
-func writePeople(out io.Writer, s *v1alpha1.AccessPlanStatus) {
-	if len(s.Samples) == 0 {
+func writePeople(out io.Writer, s *v1alpha1.AccessPlanStatus, held []person) {
+	if len(held) == 0 {
 		return
 	}
 	fmt.Fprintln(out, "Who keeps access until then:")
-	for _, name := range s.Samples {
-		fmt.Fprintf(out, "  %s\n", name)
+	lines := printers.GetNewTabWriter(out)
+	for _, p := range held {
+		fmt.Fprintf(lines, "  %s\t%s\t%s\n", printable(p.Name), printable(p.UserName), p.note())
 	}
-	if s.Held != nil && int(*s.Held) > len(s.Samples) {
-		fmt.Fprintf(out, "  and %d more\n", int(*s.Held)-len(s.Samples))
+	_ = lines.Flush()
+	if s.Held != nil && int(*s.Held) > len(held) {
+		fmt.Fprintf(out, "  and %d more\n", int(*s.Held)-len(held))
 	}
+}
+
+// printable quotes what would not be shown as it is: an identity provider chooses these names, and a terminal obeys some characters.
+func printable(text string) string {
+	for _, r := range text {
+		if !unicode.IsPrint(r) {
+			return strconv.QuoteToASCII(text)
+		}
+	}
+	return text
 }
