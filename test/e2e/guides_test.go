@@ -35,7 +35,7 @@ func TestGuides(t *testing.T) {
 	}
 	for _, g := range []guide{
 		{"okta.md", "okta-prod", oktaOf(okta.AIW)},
-		{"entra.md", "entra", entraOf(false)},
+		{"entra.md", "entra-prod", entraOf(false)},
 		{"break-glass.md", "", nil},
 	} {
 		t.Run(g.page, func(t *testing.T) {
