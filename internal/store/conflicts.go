@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -46,12 +47,21 @@ func adoptCommand(obj client.Object, directory string) string {
 	return fmt.Sprintf("`kubectl scim adopt %s %s --directory %s`", noun, obj.GetName(), directory)
 }
 
-// newcomerCommand lets a directory give a user another externalId. That of a local user is for people to take off.
+// plainWord is what every shell takes as it stands. An externalId comes from outside, and people paste what they are told to run, so
+// any other one must not stand in a command.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9._@:/+=]{0,127}$`)
+
+// newcomerCommand lets a directory give a user another externalId. That of a local user is for people to take off. Without an
+// externalId the command does nothing but show the one that waits.
 func newcomerCommand(user *v1alpha1.ScimUser, directory, externalID string) string {
 	if isLocal(user) {
 		return fmt.Sprintf("`kubectl patch scimuser %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/spec/externalId\"}]'`", user.Name)
 	}
-	return fmt.Sprintf("`kubectl scim adopt user %s --directory %s --external-id %q`", user.Name, directory, externalID)
+	command := fmt.Sprintf("kubectl scim adopt user %s --directory %s", user.Name, directory)
+	if plainWord.MatchString(externalID) {
+		command += " --external-id " + externalID
+	}
+	return "`" + command + "`"
 }
 
 // takeoverUnderReview is the 409 for a name that a local object bears while nobody has agreed to the takeover.

@@ -80,7 +80,7 @@ func TestApprovedNewcomer(t *testing.T) {
 		must(t, err)
 		err = push(ctx, user, "00u-new")
 		wantStatus(t, err, http.StatusConflict)
-		if want := "kubectl scim adopt user " + user.Name + " --directory " + dir + ` --external-id "00u-new"`; !strings.Contains(detailOf(err), want) {
+		if want := "kubectl scim adopt user " + user.Name + " --directory " + dir + " --external-id 00u-new`"; !strings.Contains(detailOf(err), want) {
 			t.Fatalf("the detail must say %q: %s", want, detailOf(err))
 		}
 		same(t, dir+" 00u-new", r.freshUser(t, user.Name).Annotations[v1alpha1.AnnotationReviewRequested], "the request is on the object")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -124,12 +125,23 @@ func recycled(s subject, directory *v1alpha1.ScimDirectory, w wish) (approval, e
 			directory.Name, s.user.Spec.ExternalID, w.externalID)}, nil
 }
 
+// plainWord is what every shell takes as it stands.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_][-A-Za-z0-9._@:/+=]*$`)
+
+// word writes an externalId, which comes from outside, so that it can be pasted, or says how to.
+func word(externalID string) string {
+	if plainWord.MatchString(externalID) {
+		return externalID
+	}
+	return "with that value in quotes that your shell leaves alone"
+}
+
 // missingExternalID names the externalId that waits, so that the person decides about exactly that one.
 func missingExternalID(s subject, directory string) error {
 	asking, externalID, _ := strings.Cut(s.object.GetAnnotations()[v1alpha1.AnnotationReviewRequested], " ")
 	if asking == directory && externalID != "" {
 		return fmt.Errorf("a push wants to change its externalId from %q to %q. If that is the same person, or somebody who may inherit the access, add --external-id %s",
-			s.user.Spec.ExternalID, externalID, externalID)
+			s.user.Spec.ExternalID, externalID, word(externalID))
 	}
 	return fmt.Errorf("it belongs to directory %s already, and no push waits for a word about it. To approve another externalId, add --external-id", directory)
 }
