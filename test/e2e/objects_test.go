@@ -132,7 +132,8 @@ func changedKeys(before, after versions) []string {
 func (o *operator) atRest(t *testing.T) versions {
 	t.Helper()
 	o.assertNoResidue(t)
-	const reads = 15
+	// Controllers gather for up to five seconds before they count; the reads, a tenth of a second apart, must outlast that.
+	const reads = 70
 	var last versions
 	same := 0
 	eventually(t, "the controllers come to rest", func(ctx context.Context) error {
