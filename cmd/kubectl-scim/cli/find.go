@@ -24,6 +24,20 @@ func FindDirectory(ctx context.Context, kube client.Client, name string) (*v1alp
 	return directory, err
 }
 
+// FindDirectories reads the directory that the arguments name, or all of them when there are none.
+func FindDirectories(ctx context.Context, kube client.Client, args []string) ([]v1alpha1.ScimDirectory, error) {
+	if len(args) == 1 {
+		directory, err := FindDirectory(ctx, kube, args[0])
+		if err != nil {
+			return nil, err
+		}
+		return []v1alpha1.ScimDirectory{*directory}, nil
+	}
+	var list v1alpha1.ScimDirectoryList
+	err := kube.List(ctx, &list)
+	return list.Items, err
+}
+
 // FindPlan reads an access plan, or says how to find it.
 func FindPlan(ctx context.Context, kube client.Client, name string) (*v1alpha1.AccessPlan, error) {
 	plan := &v1alpha1.AccessPlan{}

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
@@ -48,7 +46,7 @@ directory.`,
 			if err != nil {
 				return err
 			}
-			directories, err := read(cmd.Context(), kube, args)
+			directories, err := cli.FindDirectories(cmd.Context(), kube, args)
 			if err != nil {
 				return err
 			}
@@ -57,16 +55,6 @@ directory.`,
 	}
 	output.Bind(cmd)
 	return cmd
-}
-
-func read(ctx context.Context, kube client.Client, args []string) ([]v1alpha1.ScimDirectory, error) {
-	if len(args) == 1 {
-		directory, err := cli.FindDirectory(ctx, kube, args[0])
-		return []v1alpha1.ScimDirectory{*directory}, err
-	}
-	var list v1alpha1.ScimDirectoryList
-	err := kube.List(ctx, &list)
-	return list.Items, err
 }
 
 // shown is the result: for one directory that was named an object, else a list.

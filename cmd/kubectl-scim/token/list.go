@@ -2,12 +2,10 @@ package token
 
 import (
 	"cmp"
-	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
@@ -53,7 +51,7 @@ time of the last use is written at most every ten minutes. No token is shown, be
 			if err != nil {
 				return err
 			}
-			directories, err := read(cmd.Context(), kube, args)
+			directories, err := cli.FindDirectories(cmd.Context(), kube, args)
 			if err != nil {
 				return err
 			}
@@ -62,17 +60,6 @@ time of the last use is written at most every ten minutes. No token is shown, be
 	}
 	output.Bind(cmd)
 	return cmd
-}
-
-// read reads the directory that is named, or all of them.
-func read(ctx context.Context, kube client.Client, args []string) ([]v1alpha1.ScimDirectory, error) {
-	if len(args) == 1 {
-		directory, err := cli.FindDirectory(ctx, kube, args[0])
-		return []v1alpha1.ScimDirectory{*directory}, err
-	}
-	var list v1alpha1.ScimDirectoryList
-	err := kube.List(ctx, &list)
-	return list.Items, err
 }
 
 func listed(directories []v1alpha1.ScimDirectory, now time.Time) cli.Result {
