@@ -30,6 +30,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ScimRoleSlice{}, &ScimRoleSliceList{},
 		&ScimClaim{}, &ScimClaimList{},
 		&ClusterAccessGrant{}, &ClusterAccessGrantList{},
+		&AccessGrant{}, &AccessGrantList{},
 		&AccessPlan{}, &AccessPlanList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)

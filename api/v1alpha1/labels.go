@@ -11,13 +11,21 @@ const (
 	LabelDirectory = GroupName + "/directory"
 	// LabelRole is the ScimRole that a ScimRoleSlice or a binding belongs to.
 	LabelRole = GroupName + "/role"
-	// LabelGrant is the ClusterAccessGrant that a binding was derived from.
+	// LabelGrant is the ClusterAccessGrant that a binding was derived from, or, with LabelGrantNamespace, the AccessGrant.
 	LabelGrant = GroupName + "/grant"
-	// LabelShard is the position, from 0, of a binding's subjects among the role's slices; it is `local` for the local members.
+	// LabelGrantNamespace is the namespace of the AccessGrant that a binding was derived from; the bindings of ClusterAccessGrants
+	// lack it.
+	LabelGrantNamespace = GroupName + "/grant-namespace"
+	// LabelShard is the position, from 0, of a binding's subjects among the role's slices; it is `local` for the local members,
+	// `group` for the group itself, and `direct` for those whom the grant names.
 	LabelShard = GroupName + "/shard"
 	// LabelSelector is a hash of the entry in the grant's spec.roles that matched the role of a binding, so that the removal of the
 	// entry can be told from the removal of the role.
 	LabelSelector = GroupName + "/selector"
+	// LabelAdoptedBy is set by people, together with LabelManagedBy, on a binding that the operator did not write: the grant of this name
+	// (an AccessGrant of the binding's namespace, or a ClusterAccessGrant) may delete the binding once it gives all that the binding
+	// gives, if its spec.existing is Adopt.
+	LabelAdoptedBy = GroupName + "/adopted-by"
 )
 
 // Annotations that the SCIM server and the repair controller write. None of them changes metadata.generation, so none of them

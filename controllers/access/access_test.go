@@ -45,7 +45,7 @@ func TestAPersonComesAndGoes(t *testing.T) {
 	w.eventuallyCan(name, "default", true, "a local member counts like a pushed one")
 
 	grant := w.eventuallyReady("come", v1alpha1.ReasonEnforced, "all is as asked")
-	want := v1alpha1.ClusterAccessGrantStatus{
+	want := v1alpha1.GrantStatus{
 		ObservedGeneration: 1, RoleNames: "Comers", ScopeSummary: "cluster-wide", Users: new(int32(1)), Bindings: new(int32(1)),
 	}
 	grant.Status.Conditions = nil

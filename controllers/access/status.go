@@ -60,7 +60,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 }
 
 // setStatus derives status from the scope and nothing else.
-func setStatus(status *v1alpha1.ClusterAccessGrantStatus, s *scope) {
+func setStatus(status *v1alpha1.GrantStatus, s *scope) {
 	outcome := s.outcome()
 	status.ObservedGeneration = s.grant.Generation
 	status.RoleNames = shorten(strings.Join(roleNames(s), ", "), maxRoleNames)

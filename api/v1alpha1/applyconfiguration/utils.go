@@ -16,6 +16,10 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=scim-operator.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessGrant"):
+		return &apiv1alpha1.AccessGrantApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccessGrantSpec"):
+		return &apiv1alpha1.AccessGrantSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlan"):
 		return &apiv1alpha1.AccessPlanApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlanSpec"):
@@ -30,8 +34,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ClusterAccessGrantApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAccessGrantSpec"):
 		return &apiv1alpha1.ClusterAccessGrantSpecApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAccessGrantStatus"):
-		return &apiv1alpha1.ClusterAccessGrantStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Credential"):
 		return &apiv1alpha1.CredentialApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CredentialStatus"):
@@ -46,6 +48,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExtensionSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionSubAttribute"):
 		return &apiv1alpha1.ExtensionSubAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrantPlan"):
+		return &apiv1alpha1.GrantPlanApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GrantStatus"):
+		return &apiv1alpha1.GrantStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantTarget"):
 		return &apiv1alpha1.GrantTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GroupAcceptance"):
@@ -66,6 +72,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceSelection"):
 		return &apiv1alpha1.NamespaceSelectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PlannedChange"):
+		return &apiv1alpha1.PlannedChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanPass"):
 		return &apiv1alpha1.PlanPassApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanPeak"):
@@ -100,6 +108,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScimUserStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):
 		return &apiv1alpha1.SecretKeyRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ServiceAccountReference"):
+		return &apiv1alpha1.ServiceAccountReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("UserSelector"):
+		return &apiv1alpha1.UserSelectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Validity"):
 		return &apiv1alpha1.ValidityApplyConfiguration{}
 

@@ -23,6 +23,69 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessGrant
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AccessGrantSpec
+    - name: status
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantStatus
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessGrantSpec
+  map:
+    fields:
+    - name: condition
+      type:
+        scalar: string
+    - name: existing
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingBindings
+      default: Ignore
+    - name: mode
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantMode
+      default: Enforce
+    - name: protection
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantProtection
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.RoleSelector
+          elementRelationship: atomic
+    - name: serviceAccounts
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ServiceAccountReference
+          elementRelationship: atomic
+    - name: subjects
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantSubjects
+      default: Users
+    - name: to
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantTarget
+    - name: users
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.UserSelector
+          elementRelationship: atomic
+    - name: validity
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Validity
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.AccessPlan
   map:
     fields:
@@ -180,10 +243,21 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ClusterAccessGrantSpec
     - name: status
       type:
-        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ClusterAccessGrantStatus
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantStatus
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ClusterAccessGrantSpec
   map:
     fields:
+    - name: condition
+      type:
+        scalar: string
+    - name: existing
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingBindings
+      default: Ignore
+    - name: mode
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantMode
+      default: Enforce
     - name: namespaces
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.NamespaceSelection
@@ -199,47 +273,28 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: scope
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantScope
+    - name: serviceAccounts
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ServiceAccountReference
+          elementRelationship: atomic
+    - name: subjects
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantSubjects
+      default: Users
     - name: to
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantTarget
+    - name: users
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.UserSelector
+          elementRelationship: atomic
     - name: validity
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Validity
-- name: com.github.scim-operator.scim-operator.api.v1alpha1.ClusterAccessGrantStatus
-  map:
-    fields:
-    - name: bindings
-      type:
-        scalar: numeric
-    - name: conditions
-      type:
-        list:
-          elementType:
-            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
-          elementRelationship: associative
-          keys:
-          - type
-    - name: namespaces
-      type:
-        scalar: numeric
-    - name: observedGeneration
-      type:
-        scalar: numeric
-    - name: refusedUsers
-      type:
-        list:
-          elementType:
-            scalar: string
-          elementRelationship: atomic
-    - name: roleNames
-      type:
-        scalar: string
-    - name: scopeSummary
-      type:
-        scalar: string
-    - name: users
-      type:
-        scalar: numeric
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Credential
   map:
     fields:
@@ -316,6 +371,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organization
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingBindings
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionAttribute
   map:
     fields:
@@ -392,9 +449,69 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantMode
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantPlan
+  map:
+    fields:
+    - name: bindings
+      type:
+        scalar: numeric
+    - name: changes
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlannedChange
+          elementRelationship: atomic
+    - name: gained
+      type:
+        scalar: numeric
+    - name: lost
+      type:
+        scalar: numeric
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantProtection
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantScope
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantStatus
+  map:
+    fields:
+    - name: bindings
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: namespaces
+      type:
+        scalar: numeric
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: plan
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GrantPlan
+    - name: refusedUsers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: roleNames
+      type:
+        scalar: string
+    - name: scopeSummary
+      type:
+        scalar: string
+    - name: users
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantSubjects
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantTarget
   map:
@@ -460,6 +577,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Identity
   map:
     fields:
+    - name: group
+      type:
+        scalar: string
     - name: username
       type:
         scalar: string
@@ -546,6 +666,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.NamespaceSelection
   map:
     fields:
+    - name: excludeNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: names
       type:
         list:
@@ -585,6 +711,36 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanState
   scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PlannedChange
+  map:
+    fields:
+    - name: gained
+      type:
+        scalar: numeric
+    - name: gainedNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: lost
+      type:
+        scalar: numeric
+    - name: lostNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: namespace
+      type:
+        scalar: string
+    - name: role
+      type:
+        scalar: string
+    - name: target
+      type:
+        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Provider
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.RoleAssignment
@@ -601,6 +757,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: selector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ScimClaim
   map:
     fields:
@@ -1015,6 +1174,27 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
       default: token
     - name: name
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ServiceAccountReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.UserSelector
+  map:
+    fields:
+    - name: directory
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: userName
       type:
         scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.UserState

@@ -14,7 +14,8 @@ import (
 // ClusterAccessGrantApplyConfiguration represents a declarative configuration of the ClusterAccessGrant type for use
 // with apply.
 //
-// ClusterAccessGrant gives the members of some ScimRoles a ClusterRole, in the whole cluster or in some namespaces.
+// ClusterAccessGrant gives the members of some ScimRoles a ClusterRole, in the whole cluster or in some namespaces, or a Role of one
+// name in some namespaces.
 type ClusterAccessGrantApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is the standard metadata of every Kubernetes object: name, labels, annotations.
@@ -22,7 +23,7 @@ type ClusterAccessGrantApplyConfiguration struct {
 	// spec says what the members of some roles may do.
 	Spec *ClusterAccessGrantSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is what the grant came to.
-	Status *ClusterAccessGrantStatusApplyConfiguration `json:"status,omitempty"`
+	Status *GrantStatusApplyConfiguration `json:"status,omitempty"`
 }
 
 // ClusterAccessGrant constructs a declarative configuration of the ClusterAccessGrant type for use with
@@ -246,7 +247,7 @@ func (b *ClusterAccessGrantApplyConfiguration) WithSpec(value *ClusterAccessGran
 // WithStatus sets the Status field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Status field is set to the value of the last call.
-func (b *ClusterAccessGrantApplyConfiguration) WithStatus(value *ClusterAccessGrantStatusApplyConfiguration) *ClusterAccessGrantApplyConfiguration {
+func (b *ClusterAccessGrantApplyConfiguration) WithStatus(value *GrantStatusApplyConfiguration) *ClusterAccessGrantApplyConfiguration {
 	b.Status = value
 	return b
 }

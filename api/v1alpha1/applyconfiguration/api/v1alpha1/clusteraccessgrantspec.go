@@ -11,10 +11,21 @@ import (
 //
 // ClusterAccessGrantSpec says what the members of some roles may do.
 type ClusterAccessGrantSpecApplyConfiguration struct {
-	// roles are the ScimRoles whose members get access: at least 1, at most 64. A role need not exist yet; until it does, the
-	// condition Ready says RoleNotFound and the other roles are in effect.
+	// roles are the ScimRoles whose members get access: at most 64 entries. A role need not exist yet; until it does, the
+	// condition Ready says RoleNotFound and the other roles are in effect. At least one of roles, users and serviceAccounts is
+	// required.
 	Roles []RoleSelectorApplyConfiguration `json:"roles,omitempty"`
-	// to is what they get: one ClusterRole.
+	// users are single people who get access without being in a role, at most 64: exceptions, which nobody can revoke in the
+	// identity provider other than by deactivating or deleting the person. spec.condition is not asked for them.
+	Users []UserSelectorApplyConfiguration `json:"users,omitempty"`
+	// serviceAccounts get access too, at most 64: exceptions for machines, which no identity provider knows.
+	ServiceAccounts []ServiceAccountReferenceApplyConfiguration `json:"serviceAccounts,omitempty"`
+	// condition narrows the roles to those members for whom it is true: a CEL expression over `user`, which has the fields of
+	// ScimUser.spec, for example `user.active && user.department == "payments"`. A member for whom it fails, for example because
+	// the field is absent, is left out, and the condition Ready says so; has(user.department) asks first. The cost of one
+	// evaluation is bounded.
+	Condition *string `json:"condition,omitempty"`
+	// to is what they get: one ClusterRole, or, with scope Namespaces, the Role of one name in each namespace.
 	To *GrantTargetApplyConfiguration `json:"to,omitempty"`
 	// scope says where: Cluster for everywhere (one ClusterRoleBinding for each 1,000 members), Namespaces for the namespaces
 	// that spec.namespaces selects (RoleBindings in each). There is no default, so that nobody grants the whole cluster by
@@ -24,6 +35,19 @@ type ClusterAccessGrantSpecApplyConfiguration struct {
 	// made or labelled later join by themselves, and leave in the same way. Required with scope Namespaces, forbidden with
 	// scope Cluster.
 	Namespaces *NamespaceSelectionApplyConfiguration `json:"namespaces,omitempty"`
+	// subjects says as what the members stand in the bindings: Users, each by name, so that a revocation takes effect with the
+	// write of the binding; Group, the pushed group as one subject, whose members are who their tokens say they are until
+	// these expire; Auto, Users for roles of up to 1,000 pushed members and Group for larger ones. Local roles and members
+	// are always Users. The name of a group is what spec.identity.group of its ScimDirectory gives.
+	Subjects *apiv1alpha1.GrantSubjects `json:"subjects,omitempty"`
+	// mode says whether the grant takes effect: Enforce, or Plan, with which nobody gains anything, what an edit would take
+	// away stays, and status.plan says what Enforce would change. Whoever an identity provider takes out loses access in
+	// either mode, and expiry and deletion take effect in either.
+	Mode *apiv1alpha1.GrantMode `json:"mode,omitempty"`
+	// existing says what becomes of bindings that somebody else wrote: Ignore leaves them alone; Adopt deletes those that a person
+	// has labelled scim-operator.io/adopted-by with the name of this grant, once the grant gives everybody in them what
+	// they gave. `kubectl scim import bindings` prints grants for existing bindings, and the commands that label them.
+	Existing *apiv1alpha1.ExistingBindings `json:"existing,omitempty"`
 	// validity limits the grant in time. Without it the grant holds from now on until it is deleted.
 	Validity *ValidityApplyConfiguration `json:"validity,omitempty"`
 	// protection says what no push may do to the grant. LastSubject keeps the last person who has access through it, in the
@@ -52,6 +76,40 @@ func (b *ClusterAccessGrantSpecApplyConfiguration) WithRoles(values ...*RoleSele
 	return b
 }
 
+// WithUsers adds the given value to the Users field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Users field.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithUsers(values ...*UserSelectorApplyConfiguration) *ClusterAccessGrantSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithUsers")
+		}
+		b.Users = append(b.Users, *values[i])
+	}
+	return b
+}
+
+// WithServiceAccounts adds the given value to the ServiceAccounts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ServiceAccounts field.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithServiceAccounts(values ...*ServiceAccountReferenceApplyConfiguration) *ClusterAccessGrantSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithServiceAccounts")
+		}
+		b.ServiceAccounts = append(b.ServiceAccounts, *values[i])
+	}
+	return b
+}
+
+// WithCondition sets the Condition field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Condition field is set to the value of the last call.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithCondition(value string) *ClusterAccessGrantSpecApplyConfiguration {
+	b.Condition = &value
+	return b
+}
+
 // WithTo sets the To field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the To field is set to the value of the last call.
@@ -73,6 +131,30 @@ func (b *ClusterAccessGrantSpecApplyConfiguration) WithScope(value apiv1alpha1.G
 // If called multiple times, the Namespaces field is set to the value of the last call.
 func (b *ClusterAccessGrantSpecApplyConfiguration) WithNamespaces(value *NamespaceSelectionApplyConfiguration) *ClusterAccessGrantSpecApplyConfiguration {
 	b.Namespaces = value
+	return b
+}
+
+// WithSubjects sets the Subjects field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Subjects field is set to the value of the last call.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithSubjects(value apiv1alpha1.GrantSubjects) *ClusterAccessGrantSpecApplyConfiguration {
+	b.Subjects = &value
+	return b
+}
+
+// WithMode sets the Mode field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mode field is set to the value of the last call.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithMode(value apiv1alpha1.GrantMode) *ClusterAccessGrantSpecApplyConfiguration {
+	b.Mode = &value
+	return b
+}
+
+// WithExisting sets the Existing field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Existing field is set to the value of the last call.
+func (b *ClusterAccessGrantSpecApplyConfiguration) WithExisting(value apiv1alpha1.ExistingBindings) *ClusterAccessGrantSpecApplyConfiguration {
+	b.Existing = &value
 	return b
 }
 

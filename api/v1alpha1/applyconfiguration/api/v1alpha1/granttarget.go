@@ -7,9 +7,10 @@ package v1alpha1
 //
 // GrantTarget names the role of Kubernetes RBAC that is given.
 type GrantTargetApplyConfiguration struct {
-	// kind of the target. ClusterRole is the default, and the only one that a ClusterAccessGrant can give.
+	// kind of the target: ClusterRole, the default, or Role for the Role of that name in each namespace where the grant takes
+	// effect. A namespace without such a Role gets no binding, and the condition Ready says TargetNotFound.
 	Kind *string `json:"kind,omitempty"`
-	// name of the ClusterRole, for example view. The installer of the operator says which ClusterRoles may be given; any other
+	// name of the ClusterRole or Role, for example view. The installer of the operator says which ones may be given; any other
 	// gives nothing, and the condition Ready says RoleNotAllowed.
 	Name *string `json:"name,omitempty"`
 }

@@ -15,6 +15,14 @@ type IdentityApplyConfiguration struct {
 	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the user then gets
 	// no access, and the grant's condition says so.
 	Username *string `json:"username,omitempty"`
+	// group is a CEL expression that gives the Kubernetes group name of a pushed group, which must be the one that the API server's
+	// authenticator makes of the groups claim of its members' tokens, prefix included, for example `"oidc:" + role.displayName`
+	// for --oidc-groups-prefix=oidc:. The variable `role` has the fields displayName, externalId and name (metadata.name) of the
+	// ScimRole. Only grants with subjects Group or Auto use it. The default is `role.displayName`.
+	//
+	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the group then gets
+	// no access, and the grant's condition says so.
+	Group *string `json:"group,omitempty"`
 }
 
 // IdentityApplyConfiguration constructs a declarative configuration of the Identity type for use with
@@ -28,5 +36,13 @@ func Identity() *IdentityApplyConfiguration {
 // If called multiple times, the Username field is set to the value of the last call.
 func (b *IdentityApplyConfiguration) WithUsername(value string) *IdentityApplyConfiguration {
 	b.Username = &value
+	return b
+}
+
+// WithGroup sets the Group field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Group field is set to the value of the last call.
+func (b *IdentityApplyConfiguration) WithGroup(value string) *IdentityApplyConfiguration {
+	b.Group = &value
 	return b
 }

@@ -9,7 +9,7 @@ import (
 // NamespaceSelectionApplyConfiguration represents a declarative configuration of the NamespaceSelection type for use
 // with apply.
 //
-// NamespaceSelection selects namespaces: those listed by name and those that the selector matches, together.
+// NamespaceSelection selects namespaces: those listed by name and those that the selector matches, together, less those excluded.
 type NamespaceSelectionApplyConfiguration struct {
 	// names are namespaces listed by name, at most 256, for example [payments, checkout]. One that does not exist is reported in
 	// the condition Ready (NamespaceNotFound) and joins when it is made.
@@ -17,6 +17,8 @@ type NamespaceSelectionApplyConfiguration struct {
 	// selector selects namespaces by label, for example matchLabels: {team: payments}. All its requirements must hold. An empty
 	// selector ({}) selects every namespace, kube-system too. Whoever may label namespaces decides which ones it is.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
+	// excludeNames are namespaces that stay out although names or selector select them, at most 256, for example [kube-system].
+	ExcludeNames []string `json:"excludeNames,omitempty"`
 }
 
 // NamespaceSelectionApplyConfiguration constructs a declarative configuration of the NamespaceSelection type for use with
@@ -40,5 +42,15 @@ func (b *NamespaceSelectionApplyConfiguration) WithNames(values ...string) *Name
 // If called multiple times, the Selector field is set to the value of the last call.
 func (b *NamespaceSelectionApplyConfiguration) WithSelector(value *v1.LabelSelectorApplyConfiguration) *NamespaceSelectionApplyConfiguration {
 	b.Selector = value
+	return b
+}
+
+// WithExcludeNames adds the given value to the ExcludeNames field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ExcludeNames field.
+func (b *NamespaceSelectionApplyConfiguration) WithExcludeNames(values ...string) *NamespaceSelectionApplyConfiguration {
+	for i := range values {
+		b.ExcludeNames = append(b.ExcludeNames, values[i])
+	}
 	return b
 }

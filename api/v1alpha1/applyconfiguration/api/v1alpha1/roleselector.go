@@ -2,10 +2,14 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
+)
+
 // RoleSelectorApplyConfiguration represents a declarative configuration of the RoleSelector type for use
 // with apply.
 //
-// RoleSelector names one ScimRole, by displayName or by name.
+// RoleSelector selects ScimRoles: one by displayName, one by name, or all that a label selector matches.
 type RoleSelectorApplyConfiguration struct {
 	// displayName is the name of the group as the identity provider shows it, for example Platform Admins; case does not
 	// matter. Whoever may name groups in the identity provider decides who gets the access; use name to pin one group.
@@ -13,8 +17,12 @@ type RoleSelectorApplyConfiguration struct {
 	// name is the metadata.name of the ScimRole, for example platform-admins-k3v9x2m4qa. It stays with one group whatever that
 	// group is renamed to.
 	Name *string `json:"name,omitempty"`
-	// directory is the name of the ScimDirectory that a role found by displayName must have come through, for example okta.
-	// Without it any directory will do, and local roles too.
+	// selector selects ScimRoles by their labels, for example matchLabels: {team: payments}, with at least one requirement. Roles
+	// that are labelled later join by themselves, and leave in the same way. Whoever may label ScimRoles decides which ones it
+	// is; identity providers cannot.
+	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
+	// directory is the name of the ScimDirectory that a role found by displayName or selector must have come through, for
+	// example okta. Without it any directory will do, and local roles too.
 	Directory *string `json:"directory,omitempty"`
 }
 
@@ -37,6 +45,14 @@ func (b *RoleSelectorApplyConfiguration) WithDisplayName(value string) *RoleSele
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *RoleSelectorApplyConfiguration) WithName(value string) *RoleSelectorApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithSelector sets the Selector field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Selector field is set to the value of the last call.
+func (b *RoleSelectorApplyConfiguration) WithSelector(value *v1.LabelSelectorApplyConfiguration) *RoleSelectorApplyConfiguration {
+	b.Selector = value
 	return b
 }
 

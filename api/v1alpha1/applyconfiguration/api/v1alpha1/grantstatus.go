@@ -6,11 +6,11 @@ import (
 	v1 "k8s.io/client-go/applyconfigurations/meta/v1"
 )
 
-// ClusterAccessGrantStatusApplyConfiguration represents a declarative configuration of the ClusterAccessGrantStatus type for use
+// GrantStatusApplyConfiguration represents a declarative configuration of the GrantStatus type for use
 // with apply.
 //
-// ClusterAccessGrantStatus is what a grant came to.
-type ClusterAccessGrantStatusApplyConfiguration struct {
+// GrantStatus is what a grant came to.
+type GrantStatusApplyConfiguration struct {
 	// conditions are what is known about the grant, by type. Ready is the summary: its reason names the cause, its message the
 	// remedy. `kubectl wait --for=condition=Ready` waits for it.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
@@ -23,7 +23,7 @@ type ClusterAccessGrantStatusApplyConfiguration struct {
 	// scopeSummary says where the grant takes effect, for the table that kubectl prints: cluster-wide, or the number of
 	// namespaces.
 	ScopeSummary *string `json:"scopeSummary,omitempty"`
-	// namespaces is the number of namespaces in which the grant takes effect; absent with scope Cluster.
+	// namespaces is the number of namespaces in which the grant takes effect; absent for a grant of the whole cluster.
 	Namespaces *int32 `json:"namespaces,omitempty"`
 	// users is the number of different users whom the grant gives access at present.
 	Users *int32 `json:"users,omitempty"`
@@ -32,18 +32,21 @@ type ClusterAccessGrantStatusApplyConfiguration struct {
 	// refusedUsers are the ids (metadata.name of ScimUsers) of users that were left out because their Kubernetes user names may
 	// not be bound: the first ten, sorted.
 	RefusedUsers []string `json:"refusedUsers,omitempty"`
+	// plan is what the grant would change if spec.mode were Enforce; absent with that mode, and when there is nothing to change.
+	// `kubectl scim plan -f` prints the same for a grant that is not in the cluster yet.
+	Plan *GrantPlanApplyConfiguration `json:"plan,omitempty"`
 }
 
-// ClusterAccessGrantStatusApplyConfiguration constructs a declarative configuration of the ClusterAccessGrantStatus type for use with
+// GrantStatusApplyConfiguration constructs a declarative configuration of the GrantStatus type for use with
 // apply.
-func ClusterAccessGrantStatus() *ClusterAccessGrantStatusApplyConfiguration {
-	return &ClusterAccessGrantStatusApplyConfiguration{}
+func GrantStatus() *GrantStatusApplyConfiguration {
+	return &GrantStatusApplyConfiguration{}
 }
 
 // WithConditions adds the given value to the Conditions field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Conditions field.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithConditions(values ...*v1.ConditionApplyConfiguration) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithConditions(values ...*v1.ConditionApplyConfiguration) *GrantStatusApplyConfiguration {
 	for i := range values {
 		if values[i] == nil {
 			panic("nil value passed to WithConditions")
@@ -56,7 +59,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithConditions(values ...*v
 // WithObservedGeneration sets the ObservedGeneration field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ObservedGeneration field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithObservedGeneration(value int64) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithObservedGeneration(value int64) *GrantStatusApplyConfiguration {
 	b.ObservedGeneration = &value
 	return b
 }
@@ -64,7 +67,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithObservedGeneration(valu
 // WithRoleNames sets the RoleNames field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the RoleNames field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithRoleNames(value string) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithRoleNames(value string) *GrantStatusApplyConfiguration {
 	b.RoleNames = &value
 	return b
 }
@@ -72,7 +75,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithRoleNames(value string)
 // WithScopeSummary sets the ScopeSummary field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the ScopeSummary field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithScopeSummary(value string) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithScopeSummary(value string) *GrantStatusApplyConfiguration {
 	b.ScopeSummary = &value
 	return b
 }
@@ -80,7 +83,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithScopeSummary(value stri
 // WithNamespaces sets the Namespaces field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Namespaces field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithNamespaces(value int32) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithNamespaces(value int32) *GrantStatusApplyConfiguration {
 	b.Namespaces = &value
 	return b
 }
@@ -88,7 +91,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithNamespaces(value int32)
 // WithUsers sets the Users field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Users field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithUsers(value int32) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithUsers(value int32) *GrantStatusApplyConfiguration {
 	b.Users = &value
 	return b
 }
@@ -96,7 +99,7 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithUsers(value int32) *Clu
 // WithBindings sets the Bindings field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Bindings field is set to the value of the last call.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithBindings(value int32) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithBindings(value int32) *GrantStatusApplyConfiguration {
 	b.Bindings = &value
 	return b
 }
@@ -104,9 +107,17 @@ func (b *ClusterAccessGrantStatusApplyConfiguration) WithBindings(value int32) *
 // WithRefusedUsers adds the given value to the RefusedUsers field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the RefusedUsers field.
-func (b *ClusterAccessGrantStatusApplyConfiguration) WithRefusedUsers(values ...string) *ClusterAccessGrantStatusApplyConfiguration {
+func (b *GrantStatusApplyConfiguration) WithRefusedUsers(values ...string) *GrantStatusApplyConfiguration {
 	for i := range values {
 		b.RefusedUsers = append(b.RefusedUsers, values[i])
 	}
+	return b
+}
+
+// WithPlan sets the Plan field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Plan field is set to the value of the last call.
+func (b *GrantStatusApplyConfiguration) WithPlan(value *GrantPlanApplyConfiguration) *GrantStatusApplyConfiguration {
+	b.Plan = value
 	return b
 }
