@@ -13,7 +13,6 @@ const ProtectLastSubject GrantProtection = "LastSubject"
 // +kubebuilder:validation:ExactlyOneOf=displayName;name;selector
 // +kubebuilder:validation:XValidation:rule="!has(self.directory) || !has(self.name)",message="directory goes with displayName or selector: a role named by its object name needs no directory, so remove it"
 // +kubebuilder:validation:XValidation:rule="!has(self.selector) || (has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0) || (has(self.selector.matchExpressions) && self.selector.matchExpressions.size() > 0)",message="spec.roles.selector would select every role, now and in future: give matchLabels or matchExpressions"
-// +kubebuilder:validation:XValidation:rule="!has(self.selector) || !has(self.selector.matchExpressions) || self.selector.matchExpressions.all(e, e.operator in ['In', 'NotIn'] ? has(e.values) && e.values.size() > 0 : e.operator in ['Exists', 'DoesNotExist'] && (!has(e.values) || e.values.size() == 0))",message="spec.roles.selector.matchExpressions: operator is In or NotIn with values, or Exists or DoesNotExist without"
 type RoleSelector struct {
 	// displayName is the name of the group as the identity provider shows it, for example Platform Admins; case does not
 	// matter. Whoever may name groups in the identity provider decides who gets the access; use name to pin one group.
@@ -31,7 +30,8 @@ type RoleSelector struct {
 
 	// selector selects ScimRoles by their labels, for example matchLabels: {team: payments}, with at least one requirement. Roles
 	// that are labelled later join by themselves, and leave in the same way. Whoever may label ScimRoles decides which ones it
-	// is; identity providers cannot.
+	// is; identity providers cannot. One that cannot be used, for example because of its operator, selects nothing, and the
+	// condition Ready says so.
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 

@@ -63,7 +63,8 @@ func refusals(schema *apiextensionsv1.JSONSchemaProps) []string {
 // TestEveryMessageNamesFieldAndRemedy: a refusal is the only documentation that somebody in a hurry reads.
 func TestEveryMessageNamesFieldAndRemedy(t *testing.T) {
 	generated := []string{
-		"exactly one of the fields in [displayName name] must be set",
+		oneNameMessage,
+		oneUserMessage,
 		"exactly one of the fields in [tokenSecretRef tokenSHA256 basicSecretRef] must be set",
 	}
 	for _, definition := range definitions(t) {

@@ -17,49 +17,28 @@ func grantRules() []rule {
 			refuse:  fmt.Sprintf(`{metadata: {name: %s}, spec: {roles: [{name: r}], to: {name: view}, scope: Cluster}}`, letters(64)),
 		},
 		{
-			reason:  "a grant cannot give a Role, which lives in one namespace",
+			reason:  "a Role lives in a namespace, so nobody can have it in the whole cluster",
 			kind:    "ClusterAccessGrant",
-			message: `supported values: "ClusterRole"`,
-			accept:  grant(`{name: r}`, `{kind: ClusterRole, name: view}`, `scope: Cluster`),
-			refuse:  grant(`{name: r}`, `{kind: Role, name: view}`, `scope: Cluster`),
+			message: "spec.to.kind Role needs spec.scope Namespaces, because a Role lives in a namespace: change one of the two",
+			accept:  grant(`{name: r}`, `{kind: Role, name: deployer}`, `scope: Namespaces, namespaces: {names: [a]}`),
+			refuse:  grant(`{name: r}`, `{kind: Role, name: deployer}`, `scope: Cluster`),
 		},
 		{
-			reason:  "a role is found by one name, so that two cannot disagree",
+			reason:  "a service account without a namespace is none, and a cluster-wide grant has no namespace of its own",
 			kind:    "ClusterAccessGrant",
-			message: "exactly one of the fields in [displayName name] must be set",
-			accept:  grant(`{displayName: R}`, `{name: view}`, `scope: Cluster`),
-			refuse:  grant(`{displayName: R, name: r}`, `{name: view}`, `scope: Cluster`),
-		},
-		{
-			reason:  "a role without any name is none",
-			kind:    "ClusterAccessGrant",
-			message: "exactly one of the fields in [displayName name] must be set",
-			accept:  grant(`{name: r}`, `{name: view}`, `scope: Cluster`),
-			refuse:  grant(`{}`, `{name: view}`, `scope: Cluster`),
-		},
-		{
-			reason:  "a directory next to an object name would look as if it were checked",
-			kind:    "ClusterAccessGrant",
-			message: "directory goes with displayName: a role named by its object name needs no directory, so remove it",
-			accept:  grant(`{displayName: R, directory: okta}`, `{name: view}`, `scope: Cluster`),
-			refuse:  grant(`{name: r, directory: okta}`, `{name: view}`, `scope: Cluster`),
+			message: "spec.serviceAccounts needs a namespace in every entry of a ClusterAccessGrant: add it",
+			accept:  grant(`{name: r}`, `{name: view}`, `scope: Cluster, serviceAccounts: [{namespace: ci, name: deployer}]`),
+			refuse:  grant(`{name: r}`, `{name: view}`, `scope: Cluster, serviceAccounts: [{name: deployer}]`),
 		},
 	}
-	return append(append(rules, scopeRules()...), namespaceRules()...)
+	rules = append(append(rules, scopeRules()...), namespaceRules()...)
+	return append(append(rules, kindRules("ClusterAccessGrant")...), kindRules("AccessGrant")...)
 }
 
 func scopeRules() []rule {
 	const message = "spec.namespaces is required with scope Namespaces and must be absent with scope Cluster: add it, or change spec.scope"
-	const validityMessage = "spec.validity.notBefore must be before spec.validity.expiresAt: move one of the two"
 	where := func(text string) string { return grant(`{name: r}`, `{name: view}`, text) }
 	return []rule{
-		{
-			reason:  "a protection that nobody knows would protect nothing",
-			kind:    "ClusterAccessGrant",
-			message: `supported values: "LastSubject"`,
-			accept:  where(`scope: Cluster, protection: LastSubject`),
-			refuse:  where(`scope: Cluster, protection: Everybody`),
-		},
 		{
 			reason:  "a grant for namespaces without any would be taken for the whole cluster",
 			kind:    "ClusterAccessGrant",
@@ -80,20 +59,6 @@ func scopeRules() []rule {
 			message: `supported values: "Cluster", "Namespaces"`,
 			accept:  where(`scope: Cluster`),
 			refuse:  where(`scope: All`),
-		},
-		{
-			reason:  "a grant that ends before it begins is a mistake",
-			kind:    "ClusterAccessGrant",
-			message: validityMessage,
-			accept:  where(`scope: Cluster, validity: {notBefore: "2026-01-01T00:00:00Z", expiresAt: "2026-01-01T00:00:01Z"}`),
-			refuse:  where(`scope: Cluster, validity: {notBefore: "2026-01-01T00:00:01Z", expiresAt: "2026-01-01T00:00:00Z"}`),
-		},
-		{
-			reason:  "times are compared as instants, not as text",
-			kind:    "ClusterAccessGrant",
-			message: validityMessage,
-			accept:  where(`scope: Cluster, validity: {notBefore: "2026-01-01T09:00:00+09:00", expiresAt: "2026-01-01T00:00:01Z"}`),
-			refuse:  where(`scope: Cluster, validity: {notBefore: "2026-01-01T00:00:00-09:00", expiresAt: "2026-01-01T08:00:00Z"}`),
 		},
 	}
 }
@@ -119,6 +84,13 @@ func namespaceRules() []rule {
 			message: fmt.Sprintf(schemaPatternMessage, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`),
 			accept:  where(`{names: [team-1]}`),
 			refuse:  where(`{names: ["team-*"]}`),
+		},
+		{
+			reason:  "an exclusion that no namespace can match would look as if it protected something",
+			kind:    "ClusterAccessGrant",
+			message: fmt.Sprintf(schemaPatternMessage, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`),
+			accept:  where(`{selector: {}, excludeNames: [kube-system]}`),
+			refuse:  where(`{selector: {}, excludeNames: ["kube-*"]}`),
 		},
 		{
 			reason:  "an operator that nobody knows would select nothing or everything",

@@ -142,6 +142,7 @@ func TestTablesOfPrinterColumns(t *testing.T) {
 		"ScimDirectory":      "URL Users Suspended Roles Last-Request Ready Reason (Message) Age",
 		"AccessPlan":         "Directory Role State Held Passed Limit Release (Digest) Age",
 		"ClusterAccessGrant": "Roles To Namespaces Users Expires Ready Reason (Message) Age",
+		"AccessGrant":        "Roles To Users Expires Ready Reason (Message) Age",
 	}
 	for _, definition := range definitions(t) {
 		kind := definition.Spec.Names.Kind

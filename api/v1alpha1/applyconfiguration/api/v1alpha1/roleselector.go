@@ -19,7 +19,8 @@ type RoleSelectorApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// selector selects ScimRoles by their labels, for example matchLabels: {team: payments}, with at least one requirement. Roles
 	// that are labelled later join by themselves, and leave in the same way. Whoever may label ScimRoles decides which ones it
-	// is; identity providers cannot.
+	// is; identity providers cannot. One that cannot be used, for example because of its operator, selects nothing, and the
+	// condition Ready says so.
 	Selector *v1.LabelSelectorApplyConfiguration `json:"selector,omitempty"`
 	// directory is the name of the ScimDirectory that a role found by displayName or selector must have come through, for
 	// example okta. Without it any directory will do, and local roles too.
