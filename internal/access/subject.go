@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
 
 // maxSubjectName is the longest user name that may be bound, in bytes.
@@ -22,8 +24,9 @@ var (
 
 // SubjectName says whether a name may be a User subject of a binding; nil means that it may. An identity provider chooses the
 // name, and the API server takes any: without this check a user called system:kube-controller-manager would be that component.
-// Refused are names that are empty, longer than 253 bytes, not valid UTF-8, that start with system: in any case, that have
-// control or invisible formatting characters, or that start or end with a space.
+// Refused are names that are empty, longer than 253 bytes, not valid UTF-8, that start with system: in any case and in any of the
+// forms that Unicode calls compatible (full width, bold, circled), that have control or invisible formatting characters, or that start or
+// end with a space.
 func SubjectName(name string) error {
 	if name == "" {
 		return errNameEmpty
@@ -37,13 +40,24 @@ func SubjectName(name string) error {
 	if strings.TrimSpace(name) != name {
 		return errNameSpace
 	}
-	if len(name) >= len("system:") && strings.EqualFold(name[:len("system:")], "system:") {
+	if looksLikeSystem(name) {
 		return errNameSystem
 	}
 	if strings.ContainsFunc(name, isInvisible) {
 		return errNameControl
 	}
 	return nil
+}
+
+// looksLikeSystem folds the name as an authenticator might that normalises the names in its tokens. To the API server only the plain
+// ASCII form in lower case is the system's. Nearly all names begin with ASCII, for which folding is a waste.
+func looksLikeSystem(name string) bool {
+	const system = "system:"
+	start := name[:min(len(name), len(system))]
+	if strings.ContainsFunc(start, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return strings.HasPrefix(v1alpha1.Fold(name), system)
+	}
+	return strings.EqualFold(start, system)
 }
 
 // isInvisible finds control characters, and format characters such as right-to-left marks and zero-width spaces, which make two
