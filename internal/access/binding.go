@@ -146,9 +146,7 @@ func appendParts(all []part, like part, shard Shard) []part {
 	for i := 0; i < len(shard.Members); i += MaxSubjects {
 		piece := like
 		piece.members = shard.Members[i:min(i+MaxSubjects, len(shard.Members))]
-		if i > 0 {
-			piece.label = like.label + "." + strconv.Itoa(i/MaxSubjects)
-		}
+		piece.label = pieceLabel(like.label, i/MaxSubjects)
 		all = append(all, piece)
 	}
 	return all

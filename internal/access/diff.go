@@ -42,20 +42,21 @@ func (c Change) TakesAway() bool {
 // deletions first; those that only give come last. Bindings that are as they should be are not mentioned, so Diff(x, x) is empty. Only
 // what the operator sets is compared: additional labels stay.
 func Diff(existing, desired []Binding) []Change {
-	have := make(map[Key]Binding, len(existing))
-	for _, binding := range existing {
-		have[binding.Key] = binding
-	}
+	have := indexOf(existing)
 	var changes []Change
-	for _, want := range desired {
-		old, exists := have[want.Key]
-		delete(have, want.Key)
-		if change, needed := compare(old, exists, want); needed {
+	for i := range desired {
+		var old Binding
+		at, exists := have[desired[i].Key]
+		if exists {
+			old = existing[at]
+			delete(have, old.Key)
+		}
+		if change, needed := compare(old, exists, desired[i]); needed {
 			changes = append(changes, change)
 		}
 	}
-	for key, old := range have {
-		changes = append(changes, Change{Action: Delete, Key: key, UID: old.UID, Extra: old.Subjects})
+	for key, at := range have {
+		changes = append(changes, Change{Action: Delete, Key: key, UID: existing[at].UID, Extra: existing[at].Subjects})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Key.Compare(b.Key)) })
 	return changes
@@ -87,8 +88,8 @@ func compare(old Binding, exists bool, want Binding) (Change, bool) {
 		return change, true
 	}
 	change.Action = Update
-	if slices.Equal(old.Subjects, want.Subjects) {
-		return change, old.Owner != want.Owner || !hasLabels(old.Labels, want.Labels) || !slices.Equal(old.People, want.People)
+	if sameSubjects(old.Subjects, want.Subjects) {
+		return change, old.Owner != want.Owner || !hasLabels(old.Labels, want.Labels) || !samePeople(old.People, want.People)
 	}
 	change.Missing = without(want.Subjects, old.Subjects)
 	change.Extra = without(old.Subjects, want.Subjects)

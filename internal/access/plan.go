@@ -76,6 +76,7 @@ func Plan(state State) Result {
 	sortBindings(result.Bindings)
 	slices.SortFunc(result.Held, Key.Compare)
 	slices.SortFunc(result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Grant, b.Grant) })
+	p.state.Memory.Parts = p.parts
 	return result
 }
 
@@ -88,6 +89,7 @@ type planner struct {
 	bindable    map[string]bool
 	clusterRole map[string]bool
 	resolved    map[string][]resolvedPart
+	parts       map[PartKey]*Part
 	placed      placement
 }
 
@@ -110,7 +112,10 @@ func newPlanner(state State) *planner {
 		bindable:    setOf(state.Bindable),
 		clusterRole: setOf(state.ClusterRoles),
 		resolved:    map[string][]resolvedPart{},
-		placed:      newPlacement(state.Existing),
+		parts:       map[PartKey]*Part{},
+	}
+	if p.state.Memory == nil {
+		p.state.Memory = new(Memory)
 	}
 	for _, role := range state.Roles {
 		if !role.Counts {
@@ -244,7 +249,7 @@ func (p *planner) bind(grant Grant, selectors map[string]string, outcome *Outcom
 	if grant.Spec.Scope == v1alpha1.ScopeCluster {
 		where = []string{""}
 	}
-	users := map[string]bool{}
+	users := map[string][]string{}
 	for _, id := range outcome.Roles {
 		for _, piece := range p.divide(grant, id, p.resolve(id)) {
 			outcome.Refused = append(outcome.Refused, piece.refused...)
@@ -257,16 +262,16 @@ func (p *planner) bind(grant Grant, selectors map[string]string, outcome *Outcom
 			if len(piece.subjects) == 0 {
 				continue
 			}
-			for _, namespace := range where {
-				result.Bindings = append(result.Bindings, p.newBinding(grant, id, selectors[id], piece, Key{Namespace: namespace, Name: name}))
+			like := p.newBinding(grant, id, selectors[id], piece)
+			for _, key := range keys(where, name) {
+				like.Key = key
+				result.Bindings = append(result.Bindings, like)
 			}
-			for _, user := range piece.users {
-				users[user] = true
-			}
+			users[name] = piece.users
 		}
 	}
 	if len(where) > 0 {
-		outcome.Users = len(users)
+		outcome.Users = p.state.Memory.countUsers(users)
 	}
 	outcome.RolesIncomplete = slices.Compact(outcome.RolesIncomplete)
 	slices.SortFunc(outcome.Refused, func(a, b Refusal) int { return cmp.Compare(a.User, b.User) })
@@ -281,9 +286,9 @@ func keys(namespaces []string, name string) []Key {
 	return all
 }
 
-func (p *planner) newBinding(grant Grant, role, selector string, piece resolvedPart, key Key) Binding {
+// newBinding is the binding of a part, in whatever place. In all places it has the same lists, which nobody changes.
+func (p *planner) newBinding(grant Grant, role, selector string, piece resolvedPart) Binding {
 	return Binding{
-		Key:      key,
 		Labels:   bindingLabels(grant.Name, p.byID[role], piece.label, selector),
 		Owner:    grant.UID,
 		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.Spec.To.Name},
@@ -301,7 +306,13 @@ func (p *planner) resolve(id string) []resolvedPart {
 	}
 	all := []resolvedPart{}
 	for _, piece := range parts(p.byID[id]) {
-		all = append(all, p.resolvePart(piece))
+		key := PartKey{Role: id, Label: piece.label}
+		part := p.state.Known[key]
+		if part == nil {
+			part = &Part{p.resolvePart(piece)}
+		}
+		p.parts[key] = part
+		all = append(all, part.resolved)
 	}
 	p.resolved[id] = all
 	return all

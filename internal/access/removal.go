@@ -37,37 +37,39 @@ type Identity struct {
 // Removals lists what the changes of one grant would take away, without saying yet who counts it: see Attribute. Subjects that the
 // grant gives the same in the same place by another binding are not among them, nor are names that may never be bound.
 func Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Removal {
+	return new(Memory).Removals(grant, outcome, existing, desired)
+}
+
+// Removals is the function of that name. For a grant that is asked about again and again it takes as long as the bindings are that change.
+func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Removal {
 	if outcome.Phase != PhaseInForce || outcome.TargetNotAllowed || outcome.TargetNotFound {
 		return nil
 	}
-	selectors, places, gives := map[string]bool{}, setOf(outcome.Namespaces), map[spot]bool{}
+	selectors, places := map[string]bool{}, setOf(outcome.Namespaces)
 	for _, selector := range grant.Spec.Roles {
 		selectors[SelectorLabel(selector)] = true
 	}
 	if grant.Spec.Scope == v1alpha1.ScopeCluster {
 		places = map[string]bool{"": true}
 	}
-	wanted := map[Key]bool{}
-	for _, binding := range desired {
-		wanted[binding.Key] = true
-		for _, subject := range binding.Subjects {
-			gives[spot{binding.Namespace, subject.Name}] = true
-		}
-	}
-	sizes := sizesOf(existing)
+	at, given, sizes := indexOf(desired), newGiven(desired), m.sizes(existing)
 	var removals []Removal
 	for _, binding := range existing {
+		k, wanted := at[binding.Key]
+		if wanted && sameList(binding.Subjects, desired[k].Subjects) {
+			continue // Whoever is in it keeps what it gives.
+		}
 		mine := binding.RoleRef.Kind == "ClusterRole" && binding.RoleRef.Name == grant.Spec.To.Name && places[binding.Namespace]
-		if !mine || !wanted[binding.Key] && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
+		if !mine || !wanted && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
 			continue
 		}
 		for i, subject := range binding.Subjects {
-			if subject.Kind != rbacv1.UserKind || SubjectName(subject.Name) != nil || gives[spot{binding.Namespace, subject.Name}] {
+			if subject.Kind != rbacv1.UserKind || SubjectName(subject.Name) != nil || given.has(binding.Key, subject.Name) {
 				continue
 			}
 			role := binding.Labels[v1alpha1.LabelRole]
 			removals = append(removals, Removal{
-				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes[spot{binding.Namespace, role}],
+				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes(binding.Namespace, role),
 				role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard],
 			})
 		}
@@ -75,26 +77,52 @@ func Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Remov
 	return removals
 }
 
-// spot is a name in a namespace, or in the cluster.
-type spot struct{ namespace, name string }
+// given finds who gets something, and where, in bindings whose subjects are sorted.
+type given struct {
+	byKey   map[Key][]rbacv1.Subject
+	byPlace map[string][][]rbacv1.Subject
+}
 
-// sizesOf counts the people in the bindings of each role, by namespace.
-func sizesOf(existing []Binding) map[spot]int {
-	people := map[spot]map[string]bool{}
-	for _, binding := range existing {
-		at := spot{binding.Namespace, binding.Labels[v1alpha1.LabelRole]}
-		if people[at] == nil {
-			people[at] = make(map[string]bool, len(binding.Subjects))
-		}
-		for _, subject := range binding.Subjects {
-			people[at][subject.Name] = true
-		}
+func newGiven(desired []Binding) given {
+	g := given{byKey: make(map[Key][]rbacv1.Subject, len(desired)), byPlace: map[string][][]rbacv1.Subject{}}
+	for i := range desired {
+		g.byKey[desired[i].Key] = desired[i].Subjects
+		g.byPlace[desired[i].Namespace] = append(g.byPlace[desired[i].Namespace], desired[i].Subjects)
 	}
-	sizes := map[spot]int{}
-	for at, names := range people {
-		sizes[at] = len(names)
+	return g
+}
+
+// has says whether a user gets the same in the place of a binding. Nearly always it is by that very binding.
+func (g given) has(key Key, user string) bool {
+	subject := rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: user}
+	in := func(subjects []rbacv1.Subject) bool {
+		_, found := slices.BinarySearchFunc(subjects, subject, compareSubjects)
+		return found
 	}
-	return sizes
+	return in(g.byKey[key]) || slices.ContainsFunc(g.byPlace[key.Namespace], in)
+}
+
+// spot is a role in a namespace, or in the cluster.
+type spot struct{ namespace, role string }
+
+// sizes counts the people in the bindings of a role in a namespace, once it is asked.
+func (m *Memory) sizes(existing []Binding) func(namespace, role string) int {
+	known := map[spot]int{}
+	return func(namespace, role string) int {
+		at := spot{namespace, role}
+		size, ok := known[at]
+		if ok {
+			return size
+		}
+		bindings := map[string][]rbacv1.Subject{}
+		for i := range existing {
+			if existing[i].Namespace == namespace && existing[i].Labels[v1alpha1.LabelRole] == role {
+				bindings[existing[i].Name] = existing[i].Subjects
+			}
+		}
+		known[at] = m.countPeople(role, bindings)
+		return known[at]
+	}
 }
 
 // Attribute says which plan counts each removal. Identities are the ScimUsers that exist, by the Print of their names. Where no

@@ -52,6 +52,14 @@ func newPlacement(existing []Binding) placement {
 	return found
 }
 
+// placement is made when a rule needs it for the first time.
+func (p *planner) placement() placement {
+	if p.placed == nil {
+		p.placed = newPlacement(p.state.Existing)
+	}
+	return p.placed
+}
+
 // shards says in which shard of a rule each subject is at present. Who is in several, because somebody interfered, or because the
 // namespaces of a grant differ for a moment, belongs to the first.
 func (p placement) shards(grant Grant, role, rule string) map[rbacv1.Subject]int {
@@ -90,7 +98,7 @@ func (p *planner) divide(grant Grant, role string, pieces []resolvedPart) []reso
 		for i, subject := range piece.subjects {
 			behind[subject] = piece.people[i]
 		}
-		for k, subjects := range settle(p.placed.shards(grant, role, piece.label), piece.subjects) {
+		for k, subjects := range settle(p.placement().shards(grant, role, piece.label), piece.subjects) {
 			cut := resolvedPart{label: shardLabel(piece.label, k), subjects: subjects, refused: refused}
 			refused = nil
 			for _, subject := range subjects {

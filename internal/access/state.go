@@ -31,6 +31,11 @@ type State struct {
 	// Existing are the bindings of the grants that the cluster has. They decide nothing but in which of several bindings a subject
 	// is that is a member by a rule: one that has a place keeps it.
 	Existing []Binding `json:"existing,omitempty"`
+	// Known are parts that an earlier plan of the same grant has resolved, and that would be resolved the same now; the users of their
+	// members need not be among Users. There must be one grant only. They change nothing but how long the plan takes.
+	Known map[PartKey]*Part `json:"-"`
+	// Memory is what earlier plans of the same grant have left; nil when there is nothing. There must be one grant only.
+	Memory *Memory `json:"-"`
 }
 
 // Grant is one ClusterAccessGrant.
