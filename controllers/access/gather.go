@@ -13,7 +13,6 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
-	"github.com/scim-operator/scim-operator/internal/store"
 )
 
 // gatherer makes the planner's snapshot for one grant.
@@ -226,7 +225,7 @@ func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]a
 		}
 		shards[i].Members, sizes[i] = slice.Spec.Members, len(slice.Spec.Members)
 	}
-	switch k := store.TailShard(sizes, len(role.Spec.Members)); {
+	switch k := access.TailShard(sizes, len(role.Spec.Members)); {
 	case len(role.Spec.Members) == 0:
 	case k == len(shards):
 		shards = append(shards, access.Shard{Members: role.Spec.Members})

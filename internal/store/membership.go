@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/scim"
 )
 
@@ -87,7 +88,7 @@ func (l layout) stays(kept layout, length int) bool {
 	if len(kept.tail) == 0 {
 		return true
 	}
-	home := TailShard(kept.sizes(), length)
+	home := access.TailShard(kept.sizes(), length)
 	return home == l.home() && (home == len(kept.shards) || len(kept.shards[home].ids) > 0)
 }
 
@@ -104,18 +105,8 @@ func (l *layout) settle(home int) {
 	l.tail = nil
 }
 
-// TailShard says to which shard of a role's bindings those members belong that are in the role itself while it has slices of these
-// sizes: that of the first slice that has room for all of them, where they will go in the end, or else one after the last slice's. So
-// nobody is moved from one binding to another when the members in the role grow in number or go into a slice.
-func TailShard(sizes []int, members int) int {
-	if k := slices.IndexFunc(sizes, func(size int) bool { return size+members <= v1alpha1.MaxMembers }); k >= 0 {
-		return k
-	}
-	return len(sizes)
-}
-
 // home is the shard to which the tail belongs.
-func (l layout) home() int { return TailShard(l.sizes(), len(l.tail)) }
+func (l layout) home() int { return access.TailShard(l.sizes(), len(l.tail)) }
 
 func (l layout) sizes() []int {
 	sizes := make([]int, len(l.shards))

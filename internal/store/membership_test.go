@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/scim"
 )
 
@@ -138,7 +139,7 @@ func places(l layout) map[string]int {
 		}
 	}
 	for _, id := range l.tail {
-		at[id] = TailShard(l.sizes(), len(l.tail))
+		at[id] = access.TailShard(l.sizes(), len(l.tail))
 	}
 	return at
 }

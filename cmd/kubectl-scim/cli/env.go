@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -123,6 +124,8 @@ func newMapper() meta.RESTMapper {
 		authenticationv1.SchemeGroupVersion.WithKind("SelfSubjectReview"),
 		authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"),
 		authorizationv1.SchemeGroupVersion.WithKind("SubjectAccessReview"),
+		certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"),
+		corev1.SchemeGroupVersion.WithKind("Namespace"),
 		rbacv1.SchemeGroupVersion.WithKind("ClusterRole"),
 		rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"),
 	} {

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -115,7 +116,7 @@ func inBindings(ctx context.Context, kube client.Client, plan *v1alpha1.AccessPl
 		}
 	}
 	ours := []client.ListOption{client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}, client.Limit(bindingsPerPage)}
-	err := eachPage(ctx, kube, ours, func(page *rbacv1.ClusterRoleBindingList) {
+	err := cli.EachPage(ctx, kube, ours, func(page *rbacv1.ClusterRoleBindingList) {
 		for i := range page.Items {
 			add(&page.Items[i], page.Items[i].Subjects)
 		}
@@ -123,7 +124,7 @@ func inBindings(ctx context.Context, kube client.Client, plan *v1alpha1.AccessPl
 	if err != nil {
 		return nil, err
 	}
-	err = eachPage(ctx, kube, ours, func(page *rbacv1.RoleBindingList) {
+	err = cli.EachPage(ctx, kube, ours, func(page *rbacv1.RoleBindingList) {
 		for i := range page.Items {
 			add(&page.Items[i], page.Items[i].Subjects)
 		}
@@ -142,7 +143,7 @@ func usersByPrint(ctx context.Context, kube client.Client, spec v1alpha1.AccessP
 		options = append(options, client.MatchingFields{"spec.directory": spec.Directory})
 	}
 	users := map[string]user{}
-	err := eachPage(ctx, kube, options, func(page *v1alpha1.ScimUserList) {
+	err := cli.EachPage(ctx, kube, options, func(page *v1alpha1.ScimUserList) {
 		for i := range page.Items {
 			u := &page.Items[i]
 			users[access.Print(u.Name)] = user{name: u.Name, userName: u.Spec.UserName}
@@ -152,21 +153,4 @@ func usersByPrint(ctx context.Context, kube client.Client, spec v1alpha1.AccessP
 		return nil, nil
 	}
 	return users, err
-}
-
-// eachPage lists page by page. Each page is a list of its own, because what an answer leaves out stays in a list that is used again.
-func eachPage[T any, L interface {
-	*T
-	client.ObjectList
-}](ctx context.Context, kube client.Client, options []client.ListOption, visit func(L)) error {
-	for next := ""; ; {
-		page := L(new(T))
-		if err := kube.List(ctx, page, append(slices.Clone(options), client.Continue(next))...); err != nil {
-			return err
-		}
-		visit(page)
-		if next = page.GetContinue(); next == "" {
-			return nil
-		}
-	}
 }

@@ -1,0 +1,81 @@
+package world
+
+import (
+	"fmt"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// naming gives Kubernetes user names, by directory; that of local users is under the empty name.
+type naming map[string]rule
+
+// rule is a compiled expression, or why there is none.
+type rule struct {
+	username access.Username
+	refusal  string
+}
+
+func newNaming(directories map[string]*v1alpha1.ScimDirectory) naming {
+	all := naming{"": newRule(access.DefaultUsername)}
+	for name, directory := range directories {
+		all[name] = newRule(directory.Spec.Identity.Username)
+	}
+	return all
+}
+
+func newRule(expression string) rule {
+	username, err := access.CompileUsername(expression)
+	if err != nil {
+		return rule{refusal: err.Error()}
+	}
+	return rule{username: username}
+}
+
+// of gives the Kubernetes user name of a user, or why there is none. The default expression is not for the users of a directory that is
+// gone: it would make alice of oidc:alice, who may be another person.
+func (n naming) of(spec *v1alpha1.ScimUserSpec) (name, refusal string) {
+	by, known := n[spec.Directory]
+	if !known {
+		return "", fmt.Sprintf("ScimDirectory %q does not exist", spec.Directory)
+	}
+	if by.refusal != "" {
+		return "", by.refusal
+	}
+	name, err := by.username.Of(spec)
+	if err != nil {
+		return "", err.Error()
+	}
+	return name, ""
+}
+
+// NameOf gives the Kubernetes user name that bindings have, or would have, for a user, whether or not the user counts; or why there is
+// none. A name that may not be bound is none.
+func (w *World) NameOf(user *v1alpha1.ScimUser) (name, refusal string) {
+	name, refusal = w.naming.of(&user.Spec)
+	if refusal != "" {
+		return "", refusal
+	}
+	if err := access.SubjectName(name); err != nil {
+		return "", err.Error()
+	}
+	return name, ""
+}
+
+// UserCounts says whether a user is the one that holds its userName.
+func (w *World) UserCounts(user *v1alpha1.ScimUser) bool {
+	return w.ClaimOwner(v1alpha1.ClaimUserName, user.Spec.UserName) == user.Name
+}
+
+// plan is what the planner must know of a user.
+func (w *World) plan(user *v1alpha1.ScimUser) access.User {
+	if !user.IsActive() || user.DeletionTimestamp != nil {
+		return access.User{}
+	}
+	if !w.UserCounts(user) {
+		return access.User{Active: true}
+	}
+	planned := access.User{Active: true, Counts: true, Directory: user.Spec.Directory}
+	planned.Name, planned.Refusal = w.naming.of(&user.Spec)
+	return planned
+}
