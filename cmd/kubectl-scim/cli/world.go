@@ -26,14 +26,15 @@ const (
 	parallelLists = 4
 )
 
-// ReadWorld reads all objects that say who may do what, each once, page by page. It takes the right to list all these kinds in the whole
-// cluster; the error of somebody who lacks it names every kind that is missing.
-func ReadWorld(ctx context.Context, kube client.Reader) (world.Objects, error) {
-	var found world.Objects
-	lists := []struct {
-		resource string
-		read     func(context.Context) error
-	}{
+// kindList reads all objects of a kind.
+type kindList struct {
+	resource string
+	read     func(context.Context) error
+}
+
+// listsOf are the kinds that say who may do what, and where they go.
+func listsOf(kube client.Reader, found *world.Objects) []kindList {
+	return []kindList{
 		{"scimusers", func(ctx context.Context) error {
 			return collect(ctx, kube, largePage, &found.Users, func(l *v1alpha1.ScimUserList) []v1alpha1.ScimUser { return l.Items })
 		}},
@@ -52,6 +53,9 @@ func ReadWorld(ctx context.Context, kube client.Reader) (world.Objects, error) {
 		{"clusteraccessgrants", func(ctx context.Context) error {
 			return collect(ctx, kube, largePage, &found.ClusterAccessGrants, func(l *v1alpha1.ClusterAccessGrantList) []v1alpha1.ClusterAccessGrant { return l.Items })
 		}},
+		{"accessgrants", func(ctx context.Context) error {
+			return collect(ctx, kube, largePage, &found.AccessGrants, func(l *v1alpha1.AccessGrantList) []v1alpha1.AccessGrant { return l.Items })
+		}},
 		{"accessplans", func(ctx context.Context) error {
 			return collect(ctx, kube, largePage, &found.AccessPlans, func(l *v1alpha1.AccessPlanList) []v1alpha1.AccessPlan { return l.Items })
 		}},
@@ -69,6 +73,13 @@ func ReadWorld(ctx context.Context, kube client.Reader) (world.Objects, error) {
 			return collect(ctx, kube, smallPage, &found.RoleBindings, func(l *rbacv1.RoleBindingList) []rbacv1.RoleBinding { return l.Items })
 		}},
 	}
+}
+
+// ReadWorld reads all objects that say who may do what, each once, page by page. It takes the right to list all these kinds in the whole
+// cluster; the error of somebody who lacks it names every kind that is missing.
+func ReadWorld(ctx context.Context, kube client.Reader) (world.Objects, error) {
+	var found world.Objects
+	lists := listsOf(kube, &found)
 	failures := make([]error, len(lists))
 	var group errgroup.Group
 	group.SetLimit(parallelLists)

@@ -21,6 +21,7 @@ type Objects struct {
 	Claims              []v1alpha1.ScimClaim
 	Directories         []v1alpha1.ScimDirectory
 	ClusterAccessGrants []v1alpha1.ClusterAccessGrant
+	AccessGrants        []v1alpha1.AccessGrant
 	AccessPlans         []v1alpha1.AccessPlan
 	// Namespaces need their metadata only.
 	Namespaces []metav1.PartialObjectMetadata
