@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -150,20 +148,10 @@ func writePeople(out io.Writer, s *v1alpha1.AccessPlanStatus, held []person) {
 	fmt.Fprintln(out, "Who keeps access until then:")
 	lines := printers.GetNewTabWriter(out)
 	for _, p := range held {
-		fmt.Fprintf(lines, "  %s\t%s\t%s\n", printable(p.Name), printable(p.UserName), p.note())
+		fmt.Fprintf(lines, "  %s\t%s\t%s\n", cli.Printable(p.Name), cli.Printable(p.UserName), p.note())
 	}
 	_ = lines.Flush()
 	if s.Held != nil && int(*s.Held) > len(held) {
 		fmt.Fprintf(out, "  and %d more\n", int(*s.Held)-len(held))
 	}
-}
-
-// printable quotes what would not be shown as it is: an identity provider chooses these names, and a terminal obeys some characters.
-func printable(text string) string {
-	for _, r := range text {
-		if !unicode.IsPrint(r) {
-			return strconv.QuoteToASCII(text)
-		}
-	}
-	return text
 }
