@@ -36,16 +36,33 @@ const (
 	// stops them is a policy.
 	broadServer     account = "broad scim-operator-server"
 	broadController account = "broad scim-operator-controller"
+	// masterServer and masterController are the same as administrators of the cluster.
+	masterServer     account = "master scim-operator-server"
+	masterController account = "master scim-operator-controller"
+	// sharer may write grants of both kinds, and holds the verb bind on view and edit in the whole cluster.
+	sharer account = "sharer"
+	// lead may write grants of both kinds, and holds bind on the ClusterRole view and the Role deployer in team-0 to team-11, and
+	// nowhere else. Everything that the ClusterRole reader permits is permitted to lead, without the verb bind.
+	lead account = "lead"
+	// owner may write AccessGrants in team-0, and holds bind on the ClusterRole view and the Role deployer there.
+	owner account = "owner"
 )
 
 // namespaces are those of the accounts that have one.
 var namespaces = map[account]string{
 	server: "scim-operator-system", controller: "scim-operator-system",
 	viewer: "people", editor: "people", approver: "people", adopter: "people", broad: "people",
+	sharer: "people", lead: "people", owner: "people",
 }
 
-// impersonated are the accounts that need a right which no token of theirs gives.
-var impersonated = map[account]account{broadServer: server, broadController: controller}
+// impersonated are the accounts that need a right which no token of theirs gives: that of a group.
+var impersonated = map[account]struct {
+	part  account
+	group string
+}{
+	broadServer: {server, "broad"}, broadController: {controller, "broad"},
+	masterServer: {server, "masters"}, masterController: {controller, "masters"},
+}
 
 // probes are rights that each account has as soon as its role is in force.
 var probes = map[account]authorizationv1.ResourceAttributes{
@@ -54,6 +71,9 @@ var probes = map[account]authorizationv1.ResourceAttributes{
 	editor: {Verb: "create", Resource: "scimusers"}, approver: {Verb: "approve", Resource: "accessplans"},
 	adopter: {Verb: "adopt", Resource: "scimusers"}, broad: {Verb: "create", Resource: "accessplans"},
 	broadServer: {Verb: "create", Resource: "accessplans"}, broadController: {Verb: "create", Resource: "accessplans"},
+	masterServer: {Verb: "escalate", Resource: "anything"}, masterController: {Verb: "escalate", Resource: "anything"},
+	sharer: {Verb: "create", Resource: "clusteraccessgrants"}, lead: {Verb: "create", Resource: "accessgrants", Namespace: "team-12"},
+	owner: {Verb: "create", Resource: "accessgrants", Namespace: "team-0"},
 }
 
 // client writes as one account, and keeps what the API server warns it of.
@@ -97,7 +117,7 @@ func makeClients(ctx context.Context) (map[account]*client, error) {
 			return nil, fmt.Errorf("make %s: %w", who, err)
 		}
 		err = eventually(ctx, func(ctx context.Context) error {
-			allowed, err := made[who].may(ctx, probe.Verb, probe.Resource)
+			allowed, err := made[who].holds(ctx, probe)
 			if err == nil && !allowed {
 				err = fmt.Errorf("%s may not %s %s", who, probe.Verb, probe.Resource)
 			}
@@ -113,9 +133,9 @@ func makeClients(ctx context.Context) (map[account]*client, error) {
 // configOf is how an account reaches the API server: with a token of its own wherever it can be one.
 func configOf(ctx context.Context, root kubernetes.Interface, who account) (*rest.Config, error) {
 	config := apiserver.Config()
-	if part, ok := impersonated[who]; ok {
+	if as, ok := impersonated[who]; ok {
 		config.Impersonate = rest.ImpersonationConfig{
-			UserName: fmt.Sprintf("system:serviceaccount:%s:%s", namespaces[part], part), Groups: []string{string(broad)},
+			UserName: fmt.Sprintf("system:serviceaccount:%s:%s", namespaces[as.part], as.part), Groups: []string{as.group},
 		}
 		return config, nil
 	}
@@ -147,12 +167,16 @@ func newClient(config *rest.Config) (*client, error) {
 
 // may says whether the account's roles allow it a verb on a resource of the operator. Policies have no part in it.
 func (c *client) may(ctx context.Context, verb, resource string) (bool, error) {
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Group: v1alpha1.GroupName, Resource: resource, Verb: verb},
-	}}
+	return c.holds(ctx, authorizationv1.ResourceAttributes{Verb: verb, Resource: resource})
+}
+
+// holds is may for a right that may be limited to a namespace.
+func (c *client) holds(ctx context.Context, right authorizationv1.ResourceAttributes) (bool, error) {
+	right.Group = v1alpha1.GroupName
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &right}}
 	answer, err := c.reviews.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
-		return false, fmt.Errorf("ask whether %s %s is allowed: %w", verb, resource, err)
+		return false, fmt.Errorf("ask whether %s %s is allowed: %w", right.Verb, right.Resource, err)
 	}
 	return answer.Status.Allowed, nil
 }

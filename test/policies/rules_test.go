@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,6 +27,8 @@ type rule struct {
 	policy string
 	// message is a part of the validation's message that no other validation of the policy has.
 	message string
+	// installer are expressions of variables of the policy, which an installer chooses; none for what config/admission has.
+	installer map[string]string
 	// present is created first and deleted at the end.
 	present []try
 	accept  []try
@@ -90,12 +93,15 @@ func parse(text string) (*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("parse the object of a case: %w\n%s", err, text)
 	}
 	object.SetAPIVersion(v1alpha1.GroupVersion.String())
+	if strings.HasSuffix(object.GetKind(), "RoleBinding") {
+		object.SetAPIVersion(rbacv1.SchemeGroupVersion.String())
+	}
 	return object, nil
 }
 
 func rules() []rule {
 	return slices.Concat(managedRules(), detachRules(), markRules(), internalRules(), planRules(), deletionRules(), serverRules(),
-		controllerRules(), costRules())
+		controllerRules(), costRules(), grantRules(), sharingRules(), bindingRules())
 }
 
 // TestRules: what a rule refuses is tried first, because what it accepts says nothing while the policy is not in force.
@@ -104,13 +110,14 @@ func TestRules(t *testing.T) {
 	for _, r := range rules() {
 		t.Run(strings.TrimPrefix(r.policy, "scim-operator-")+"/"+r.reason, func(t *testing.T) {
 			clients := accounts(t)
+			defer r.install(t, clients)()
 			prepare(t, clients, r.present)
 			for _, refused := range r.refuse {
 				c := clients[refused.as]
 				c.takeWarnings()
 				attempt := func(ctx context.Context) error { return r.refusal(refused.do(ctx, c, true), c) }
 				err := attempt(t.Context())
-				if err != nil && !active[r.policy] {
+				if err != nil && (!active[r.policy] || r.installer != nil) {
 					err = eventually(t.Context(), attempt)
 				}
 				if err != nil {
