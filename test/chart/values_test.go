@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -69,34 +71,89 @@ func TestValuesReachTheDeployments(t *testing.T) {
 	}
 }
 
-// TestBindableClusterRoles: what the controller believes it may bind and what the API server lets it bind come from one value.
+// TestBindableClusterRoles: what the controller believes it may bind, what the API server lets it bind, and what the policy lets it
+// bind come from one value.
 func TestBindableClusterRoles(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		names  []string
 	}{
-		"one":   {"an installer may allow less than the default", []string{"view"}},
-		"other": {"names of ClusterRoles may have colons, dots and capitals", []string{"system:monitoring", "team.Reader"}},
-		"text":  {"what looks like a number or a truth is a name", []string{"1", "true"}},
-		"none":  {"a rule without names would cover all ClusterRoles", []string{}},
+		"default": {"config/default has the same, by TestEqualsKustomization", nil},
+		"one":     {"an installer may allow less than the default", []string{"view"}},
+		"other":   {"names of ClusterRoles may have colons, dots and capitals", []string{"system:monitoring", "team.Reader"}},
+		"text":    {"what looks like a number or a truth is a name", []string{"1", "true"}},
+		"none":    {"a rule without names would cover all ClusterRoles", []string{}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			got := render(t, values{"access": values{"bindableClusterRoles": tc.names}})
-			if diff := cmp.Diff([]string{bindableFlag + strings.Join(tc.names, ",")}, bindableFlags(t, got)); diff != "" {
+			got, names := render(t, nil), []string{"view", "edit"}
+			if tc.names != nil {
+				got, names = render(t, values{"access": values{"bindableClusterRoles": tc.names}}), tc.names
+			}
+			if diff := cmp.Diff([]string{bindableFlag + strings.Join(names, ",")}, bindableFlags(t, got)); diff != "" {
 				t.Errorf("%s: the flag (-want +got):\n%s", tc.reason, diff)
 			}
-			var want []rbacv1.PolicyRule
-			if len(tc.names) > 0 {
-				want = []rbacv1.PolicyRule{{
-					APIGroups: []string{rbacv1.GroupName}, Resources: []string{"clusterroles"}, ResourceNames: tc.names, Verbs: []string{"bind"},
-				}}
-			}
-			if diff := cmp.Diff(want, bindRules(t, got)); diff != "" {
+			if diff := cmp.Diff(bindRulesOf("clusterroles", names), bindRules(t, got)); diff != "" {
 				t.Errorf("%s: the rule (-want +got):\n%s", tc.reason, diff)
+			}
+			if diff := cmp.Diff(names, fenceVariable[[]string](t, got, "bindableClusterRoles")); diff != "" {
+				t.Errorf("%s: the policy (-want +got):\n%s", tc.reason, diff)
 			}
 		})
 	}
+}
+
+// TestBindableRoles is TestBindableClusterRoles for Roles of namespaces, of which none are listed by default.
+func TestBindableRoles(t *testing.T) {
+	for _, names := range [][]string{{}, {"deployer"}, {"deployer", "team.Reader"}} {
+		got := render(t, values{"access": values{"bindableRoles": names, "bindableClusterRoles": []string{}}})
+		if diff := cmp.Diff(bindRulesOf("roles", names), bindRules(t, got)); diff != "" {
+			t.Errorf("the rule for %v (-want +got):\n%s", names, diff)
+		}
+		if diff := cmp.Diff(names, fenceVariable[[]string](t, got, "bindableRoles")); diff != "" {
+			t.Errorf("the policy for %v (-want +got):\n%s", names, diff)
+		}
+	}
+	if got := fenceVariable[[]string](t, render(t, nil), "bindableRoles"); len(got) != 0 {
+		t.Errorf("without a value the policy lets the controller give the Roles %v", got)
+	}
+}
+
+// TestRequiredSubjectPrefix: the prefix is in the policy as the installer wrote it.
+func TestRequiredSubjectPrefix(t *testing.T) {
+	for _, prefix := range []string{"", "okta:", "https://idp.example.com/#"} {
+		got := render(t, values{"access": values{"requiredSubjectPrefix": prefix}})
+		if got := fenceVariable[string](t, got, "requiredSubjectPrefix"); got != prefix {
+			t.Errorf("the policy requires %q, want %q", got, prefix)
+		}
+	}
+}
+
+// bindRulesOf are the rules that let somebody bind roles by name. Without names there is no rule.
+func bindRulesOf(resource string, names []string) []rbacv1.PolicyRule {
+	if len(names) == 0 {
+		return nil
+	}
+	return []rbacv1.PolicyRule{{
+		APIGroups: []string{rbacv1.GroupName}, Resources: []string{resource}, ResourceNames: names, Verbs: []string{"bind"},
+	}}
+}
+
+// fenceVariable is what a variable of the policy for bindings says. Its expression is a literal of CEL that is one of JSON too.
+func fenceVariable[T any](t *testing.T, all objects, name string) T {
+	t.Helper()
+	var value T
+	policy := as[admissionv1.ValidatingAdmissionPolicy](t, all, "ValidatingAdmissionPolicy scim-operator-bindings")
+	for _, variable := range policy.Spec.Variables {
+		if variable.Name == name {
+			if err := json.Unmarshal([]byte(variable.Expression), &value); err != nil {
+				t.Fatalf("variable %s: %v", name, err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("the policy has no variable %s", name)
+	return value
 }
 
 func bindableFlags(t *testing.T, all objects) []string {
@@ -168,6 +225,9 @@ func TestRefusedValues(t *testing.T) {
 		"wildcard":      {"a list of names is the fence", bindable("*"), "/access/bindableClusterRoles/0"},
 		"pattern":       {"names are not patterns", bindable("view", "ed*"), "/access/bindableClusterRoles/1"},
 		"empty":         {"an empty name is none", bindable(""), "/access/bindableClusterRoles/0"},
+		"wildcard Role": {"a list of names is the fence", values{"access": values{"bindableRoles": []string{"*"}}}, "/access/bindableRoles/0"},
+		"prefix":        {"nobody of an identity provider is of the system", values{"access": values{"requiredSubjectPrefix": "System:a"}}, "/access/requiredSubjectPrefix"},
+		"quoted prefix": {"a prefix has nothing to quote", values{"access": values{"requiredSubjectPrefix": `a"`}}, "/access/requiredSubjectPrefix"},
 		"comma":         {"the flag would read two names, the rule one", bindable("view,admin"), "/access/bindableClusterRoles/0"},
 		"twice":         {"one of the two may be a mistake", bindable("view", "view"), "/access/bindableClusterRoles"},
 		"number":        {"a name is text", bindable(1), "/access/bindableClusterRoles/0"},
