@@ -17,21 +17,26 @@ import (
 
 // readBindings lists what exists of the grant's bindings, from the cache, by label. Nothing of it may be changed: it is the cache's.
 func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
+	if s.past == nil {
+		s.past = &past{}
+	}
+	seen := map[types.UID]seenBinding{}
 	options := []client.ListOption{client.MatchingFields{indexBindGrant: s.name}, client.UnsafeDisableDeepCopy}
 	var wide rbacv1.ClusterRoleBindingList
 	if err := r.cache.List(ctx, &wide, options...); err != nil {
 		return fmt.Errorf("listing ClusterRoleBindings: %w", err)
 	}
 	for i := range wide.Items {
-		s.existing = append(s.existing, describe(&wide.Items[i], wide.Items[i].RoleRef))
+		s.existing = append(s.existing, s.past.see(seen, &wide.Items[i], wide.Items[i].RoleRef))
 	}
 	var narrow rbacv1.RoleBindingList
 	if err := r.cache.List(ctx, &narrow, options...); err != nil {
 		return fmt.Errorf("listing RoleBindings: %w", err)
 	}
 	for i := range narrow.Items {
-		s.existing = append(s.existing, describe(&narrow.Items[i], narrow.Items[i].RoleRef))
+		s.existing = append(s.existing, s.past.see(seen, &narrow.Items[i], narrow.Items[i].RoleRef))
 	}
+	s.past.bindings = seen
 	return nil
 }
 

@@ -29,7 +29,16 @@ type gatherer struct {
 	// doubtfulNamespaces are namespaces in which bindings are about to lose somebody.
 	doubtfulNamespaces []string
 
-	state   access.State
+	state access.State
+	// memory and past are what is known of earlier passes; without a memory everything is read anew.
+	memory *memory
+	past   *past
+	// number is that of the last change before this pass read anything.
+	number uint64
+	// used are the shards of this pass, and origins says, by role, where the members of its shards are written.
+	used    map[access.PartKey]*knownShard
+	origins map[string][]origin
+
 	names   map[string]nameOf
 	bearing map[string][]string
 }
@@ -43,6 +52,7 @@ func (g *gatherer) lookLive() bool { return g.doubtful != nil }
 func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, error) {
 	g.names = map[string]nameOf{}
 	g.state = access.State{Now: now, Bindable: g.bindable, Users: map[string]access.User{}, Existing: g.existing}
+	g.begin()
 	g.state.Grants = []access.Grant{{Name: g.grant.Name, UID: g.grant.UID, Spec: g.grant.Spec}}
 	for _, step := range []func(context.Context) error{g.target, g.roles, g.namespaces} {
 		if err := step(ctx); err != nil {
@@ -178,11 +188,11 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 		return nil
 	}
 	for i, shard := range shards {
-		if err := g.addUsers(ctx, shard.Members, g.isDoubtful(role.Name, strconv.Itoa(i))); err != nil {
+		if err := g.addMembers(ctx, role.Name, strconv.Itoa(i), shard.Members, g.origins[role.Name][i]); err != nil {
 			return err
 		}
 	}
-	return g.addUsers(ctx, role.Spec.LocalMembers, g.isDoubtful(role.Name, access.LocalShard))
+	return g.addMembers(ctx, role.Name, access.LocalShard, role.Spec.LocalMembers, origin{inRole: role.Spec.LocalMembers})
 }
 
 func (g *gatherer) isDoubtful(role, shard string) bool {
@@ -212,6 +222,7 @@ func isMissing(shard access.Shard) bool { return shard.Missing }
 
 func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Shard, error) {
 	shards, sizes := make([]access.Shard, len(role.Spec.Slices)), make([]int, len(role.Spec.Slices))
+	origins := make([]origin, len(shards), len(shards)+1)
 	for i, name := range role.Spec.Slices {
 		slice := &v1alpha1.ScimRoleSlice{}
 		found, err := g.get(ctx, name, slice, true)
@@ -224,14 +235,18 @@ func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]a
 			continue
 		}
 		shards[i].Members, sizes[i] = slice.Spec.Members, len(slice.Spec.Members)
+		origins[i] = origin{directory: role.Spec.Directory, slice: name, ofSlice: slice.Spec.Members}
 	}
 	switch k := access.TailShard(sizes, len(role.Spec.Members)); {
 	case len(role.Spec.Members) == 0:
 	case k == len(shards):
 		shards = append(shards, access.Shard{Members: role.Spec.Members})
+		origins = append(origins, origin{directory: role.Spec.Directory, inRole: role.Spec.Members})
 	default:
 		shards[k].Members = slices.Concat(shards[k].Members, role.Spec.Members)
+		origins[k].inRole = role.Spec.Members
 	}
+	g.origins[role.Name] = origins
 	return shards, nil
 }
 

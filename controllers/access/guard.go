@@ -35,7 +35,7 @@ func (openGate) OnRelease(func([]string)) {}
 // guard asks the gate which removals take effect, and leaves the others in the desired bindings.
 func (r *Reconciler) guard(ctx context.Context, s *scope, g *gatherer) error {
 	grant := s.state.Grants[0]
-	removals := access.Removals(grant, s.outcome(), s.existing, s.desired)
+	removals := s.state.Memory.Removals(grant, s.outcome(), s.existing, s.desired)
 	if len(removals) > 0 {
 		identities, err := g.identities(ctx, removals)
 		if err != nil {

@@ -36,12 +36,16 @@ type Reconciler struct {
 	bindable  []string
 	usernames *usernames
 	gate      Gate
+	// memory is what is kept between passes; nil for nothing, which only costs time.
+	memory *memory
 }
 
 // scope is what one reconcile knows and found out.
 type scope struct {
 	name string
 	now  time.Time
+	// past is what is known of the grant from earlier passes.
+	past *past
 	// grant is nil when there is none, or none any more.
 	grant    *v1alpha1.ClusterAccessGrant
 	existing []access.Binding
@@ -59,7 +63,7 @@ type scope struct {
 
 // Reconcile works on one grant: gather, plan, compare, write removals first, then additions, then status.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	s := &scope{name: request.Name, now: r.clock.Now()}
+	s := &scope{name: request.Name, now: r.clock.Now(), past: r.memory.of(request)}
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
 			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.name, err)
@@ -70,6 +74,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("changed bindings", "summary", summary(s.done))
 	}
 	if s.grant == nil {
+		r.memory.forget(request)
 		return reconcile.Result{}, s.err()
 	}
 	r.report(s)
@@ -117,6 +122,8 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		grant:     s.grant,
 		bindable:  r.bindable,
 		existing:  s.existing,
+		memory:    r.memory,
+		past:      s.past,
 	}
 	if err := s.planWith(ctx, g); err != nil {
 		return err
@@ -136,6 +143,7 @@ func (s *scope) planWith(ctx context.Context, g *gatherer) error {
 		return err
 	}
 	s.state, s.plan = state, access.Plan(state)
+	g.keep()
 	s.desired = s.plan.Bindings
 	if len(s.plan.Held) > 0 {
 		bearers, err := g.bearers(ctx)
@@ -149,6 +157,7 @@ func (s *scope) planWith(ctx context.Context, g *gatherer) error {
 		s.desired = append(s.desired, access.Keep(s.existing, s.plan.Held, names)...)
 	}
 	s.changes = access.Diff(s.existing, s.desired)
+	s.past.share(s.existing, s.desired)
 	return nil
 }
 

@@ -47,7 +47,8 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		return err
 	}
 	r := NewReconciler(mgr, options)
-	w := &watcher{cache: mgr.GetCache(), usernames: r.usernames}
+	r.memory = newMemory()
+	w := &watcher{cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory}
 	err := builder.ControllerManagedBy(mgr).
 		Named("access").
 		WithOptions(controller.Options{
@@ -55,9 +56,9 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		}).
 		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.grant)).
 		Watches(&v1alpha1.ScimRole{}, on(w.role)).
-		Watches(&v1alpha1.ScimUser{}, on(w.user)).
-		Watches(&v1alpha1.ScimClaim{}, on(w.claim)).
-		Watches(&v1alpha1.ScimDirectory{}, on(w.directory)).
+		Watches(&v1alpha1.ScimUser{}, on(w.observing(w.user))).
+		Watches(&v1alpha1.ScimClaim{}, on(w.observing(w.claim))).
+		Watches(&v1alpha1.ScimDirectory{}, on(w.observing(w.directory))).
 		WatchesMetadata(metadata("Namespace", ""), on(w.namespace)).
 		WatchesMetadata(metadata("ClusterRole", rbacv1.GroupName), on(w.clusterRole)).
 		Watches(&rbacv1.ClusterRoleBinding{}, onStart(w.binding)).

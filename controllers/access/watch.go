@@ -80,6 +80,8 @@ func enqueue(q queue, found effect) {
 type watcher struct {
 	cache     client.Reader
 	usernames *usernames
+	// memory is told of changes; nil for nobody.
+	memory *memory
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {

@@ -1,0 +1,95 @@
+package access
+
+import (
+	"context"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/scim-operator/scim-operator/internal/access"
+)
+
+// begin prepares the snapshot to take over what is known. It comes before anything is read.
+func (g *gatherer) begin() {
+	g.number = g.memory.number()
+	if g.past == nil {
+		g.past = &past{}
+	}
+	if g.past.uid != g.grant.UID || g.past.generation != g.grant.Generation {
+		g.past.uid, g.past.generation, g.past.shards = g.grant.UID, g.grant.Generation, nil
+	}
+	g.used, g.origins = map[access.PartKey]*knownShard{}, map[string][]origin{}
+	g.state.Known, g.state.Memory = map[access.PartKey]*access.Part{}, &g.past.plan
+}
+
+// addMembers makes the planner know what it needs of the members of a shard: what they came to the last time, or the users themselves.
+func (g *gatherer) addMembers(ctx context.Context, role, label string, members []string, from origin) error {
+	key, doubtful := access.PartKey{Role: role, Label: label}, g.isDoubtful(role, label)
+	if !doubtful && g.recall(key, from) {
+		return nil
+	}
+	before := g.absent
+	if err := g.addUsers(ctx, members, doubtful); err != nil {
+		return err
+	}
+	// What was looked at live may be newer than the caches, whose events say when it is over. So it is not kept.
+	if g.memory != nil && !g.lookLive() && len(members) > 0 {
+		known := &knownShard{origin: from, at: g.number, absent: g.absent - before, parts: map[string]*access.Part{}}
+		for _, piece := range access.PieceLabels(label, len(members)) {
+			known.parts[piece] = nil
+		}
+		g.used[key] = known
+	}
+	return nil
+}
+
+// recall takes over what a shard came to, if it would come to the same.
+func (g *gatherer) recall(key access.PartKey, from origin) bool {
+	known := g.past.shards[key]
+	if g.memory == nil || known == nil || !known.origin.is(from) || !g.memory.stands(key.Role, known) {
+		return false
+	}
+	g.absent += known.absent
+	for label, part := range known.parts {
+		g.state.Known[access.PartKey{Role: key.Role, Label: label}] = part
+	}
+	g.used[key] = known
+	return true
+}
+
+// keep remembers what the shards came to, and forgets those that there are no more.
+func (g *gatherer) keep() {
+	for key, known := range g.used {
+		for label := range known.parts {
+			part := g.past.plan.Parts[access.PartKey{Role: key.Role, Label: label}]
+			if part == nil {
+				delete(g.used, key) // The grant gives nothing at present, so nothing was resolved.
+				break
+			}
+			known.parts[label] = part
+		}
+	}
+	g.past.shards, g.past.plan.Parts = g.used, nil
+}
+
+// see gives a binding in the planner's terms, which takes a while, so it is done once for each version.
+func (p *past) see(next map[types.UID]seenBinding, object client.Object, roleRef rbacv1.RoleRef) access.Binding {
+	seen, ok := p.bindings[object.GetUID()]
+	if !ok || seen.version != object.GetResourceVersion() {
+		seen = seenBinding{version: object.GetResourceVersion(), binding: describe(object, roleRef)}
+	}
+	next[object.GetUID()] = seen
+	return seen.binding
+}
+
+// share makes the bindings that are as they should be refer to what they were compared with.
+func (p *past) share(existing, desired []access.Binding) {
+	access.Share(existing, desired)
+	for i := range existing {
+		if seen, ok := p.bindings[existing[i].UID]; ok {
+			seen.binding = existing[i]
+			p.bindings[existing[i].UID] = seen
+		}
+	}
+}
