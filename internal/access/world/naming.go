@@ -79,3 +79,31 @@ func (w *World) plan(user *v1alpha1.ScimUser) access.User {
 	planned.Name, planned.Refusal = w.naming.of(&user.Spec)
 	return planned
 }
+
+// groupNaming gives Kubernetes group names, by directory.
+type groupNaming map[string]access.Groupname
+
+// newGroupNaming leaves out the directories whose expression does not compile: their groups have no name.
+func newGroupNaming(directories map[string]*v1alpha1.ScimDirectory) groupNaming {
+	all := groupNaming{}
+	for name, directory := range directories {
+		if compiled, err := access.CompileGroupname(directory.Spec.Identity.Group); err == nil {
+			all[name] = compiled
+		}
+	}
+	return all
+}
+
+// GroupOf gives the Kubernetes group that a grant with subjects Group binds for a role, which is the one in the tokens of those whom the
+// role's directory pushed into it. It is empty for a local role, and where the name may not be bound.
+func (w *World) GroupOf(role *v1alpha1.ScimRole) string {
+	compiled, known := w.groupNames[role.Spec.Directory]
+	if !known {
+		return ""
+	}
+	name, err := compiled.Of(role)
+	if err != nil || access.SubjectName(name) != nil {
+		return ""
+	}
+	return name
+}

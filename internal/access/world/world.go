@@ -69,6 +69,7 @@ type World struct {
 	directories map[string]*v1alpha1.ScimDirectory
 	claims      map[string]string
 	naming      naming
+	groupNames  groupNaming
 	planned     map[string]access.User
 	rules       map[string]ruleMembers
 }
@@ -93,7 +94,7 @@ func New(objects Objects) *World {
 			w.claims[claim.Name] = claim.Spec.Owner
 		}
 	}
-	w.naming = newNaming(w.directories)
+	w.naming, w.groupNames = newNaming(w.directories), newGroupNaming(w.directories)
 	for i := range objects.Users {
 		w.planned[objects.Users[i].Name] = w.plan(&objects.Users[i])
 	}
@@ -117,6 +118,9 @@ func (w *World) User(name string) *v1alpha1.ScimUser { return w.users[name] }
 
 // Role is the ScimRole of a name; nil when there is none.
 func (w *World) Role(name string) *v1alpha1.ScimRole { return w.roles[name] }
+
+// Slice is the ScimRoleSlice of a name; nil when there is none.
+func (w *World) Slice(name string) *v1alpha1.ScimRoleSlice { return w.slices[name] }
 
 // Directory is the ScimDirectory of a name; nil when there is none.
 func (w *World) Directory(name string) *v1alpha1.ScimDirectory { return w.directories[name] }
