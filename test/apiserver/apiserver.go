@@ -34,7 +34,14 @@ var sharedDir atomic.Pointer[string]
 // administrator and is not rate limited.
 func Start(t testing.TB) *rest.Config {
 	t.Helper()
-	controlPlane, err := start(t.Context(), t.TempDir())
+	return StartWith(t, controlplane.Options{})
+}
+
+// StartWith is Start with the additional flags of the options; everything else in them is decided here.
+func StartWith(t testing.TB, options controlplane.Options) *rest.Config {
+	t.Helper()
+	options.Dir = t.TempDir()
+	controlPlane, err := start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +56,7 @@ func Main(m *testing.M) int {
 		return failed(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	controlPlane, err := start(context.Background(), dir)
+	controlPlane, err := start(context.Background(), controlplane.Options{Dir: dir})
 	if err != nil {
 		return failed(err)
 	}
@@ -115,7 +122,7 @@ func assets() (string, error) {
 	return dir, nil
 }
 
-func start(ctx context.Context, dir string) (*controlplane.ControlPlane, error) {
+func start(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
 	assets, err := assets()
 	if err != nil {
 		return nil, err
@@ -124,7 +131,8 @@ func start(ctx context.Context, dir string) (*controlplane.ControlPlane, error) 
 	if err != nil {
 		return nil, err
 	}
-	controlPlane, err := controlplane.Start(ctx, controlplane.Options{Assets: assets, Dir: dir, Timeout: startTimeout})
+	options.Assets, options.Timeout = assets, startTimeout
+	controlPlane, err := controlplane.Start(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("start a control plane: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -25,6 +26,8 @@ type Options struct {
 	LogDir string
 	// Timeout limits each of the waits for a process to serve.
 	Timeout time.Duration
+	// EtcdArgs and APIServerArgs are flags in addition to those that every control plane here has, such as --audit-log-path.
+	EtcdArgs, APIServerArgs []string
 }
 
 // ControlPlane is a running etcd and kube-apiserver.
@@ -97,12 +100,12 @@ func startOnce(ctx context.Context, options Options, files *files) (controlPlane
 	controlPlane.Config = config
 
 	etcd := Command{Name: "etcd", Path: filepath.Join(options.Assets, "etcd"), LogDir: options.LogDir,
-		Args: files.etcdArgs(etcdURL, peerURL)}
+		Args: slices.Concat(files.etcdArgs(etcdURL, peerURL), options.EtcdArgs)}
 	if err := controlPlane.start(ctx, options.Timeout, etcd, files.etcdServes(etcdURL)); err != nil {
 		return controlPlane, err
 	}
 	apiserver := Command{Name: "kube-apiserver", Path: filepath.Join(options.Assets, "kube-apiserver"), LogDir: options.LogDir,
-		Args: files.apiserverArgs(etcdURL, ports[2])}
+		Args: slices.Concat(files.apiserverArgs(etcdURL, ports[2]), options.APIServerArgs)}
 	if err := controlPlane.start(ctx, options.Timeout, apiserver, apiserverServes(config)); err != nil {
 		return controlPlane, err
 	}

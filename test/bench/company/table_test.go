@@ -1,0 +1,68 @@
+package company_test
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// row is one line of the table.
+type row struct {
+	what string
+	// took is the median, from the first byte of the request to the last effect that a watch showed; slowest is the longest.
+	took, slowest time.Duration
+	// raw is the median of the raw writes that were made in turn with it; 0 for what is not compared.
+	raw time.Duration
+	// writes is the number of writes of the operator that one such change led to, until all was at rest; -1 for not counted.
+	writes int
+	// by says what was written.
+	by []string
+}
+
+// ratio is how many raw writes long it took.
+func (r row) ratio() float64 { return float64(r.took) / float64(r.raw) }
+
+func median(took []time.Duration) time.Duration {
+	sorted := slices.Sorted(slices.Values(took))
+	return sorted[len(sorted)/2]
+}
+
+// add takes a row in and reports it as metrics of the benchmark.
+func (c *company) add(b *testing.B, r row) {
+	b.Helper()
+	c.rows = append(c.rows, r)
+	b.ReportMetric(float64(r.took.Microseconds())/1000, "ms")
+	b.ReportMetric(float64(r.slowest.Microseconds())/1000, "slowest-ms")
+	if r.raw > 0 {
+		b.ReportMetric(r.ratio(), "raw-writes")
+	}
+	if r.writes >= 0 {
+		b.ReportMetric(float64(r.writes), "api-writes")
+	}
+	b.ReportMetric(0, "ns/op") // A round is several things, so its time says nothing.
+}
+
+// print prints the table of one size.
+func (c *company) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%d users, %d roles (one of %d), %d grants, %d namespaces; peak memory of the controller %d MiB\n",
+		c.users, c.roles+1, c.large(), c.grants, c.namespaces, c.peak>>20)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "what\tmedian\tslowest\traw write\t× raw\tAPI writes\twhat was written")
+	for _, r := range c.rows {
+		raw, ratio, writes := "-", "-", "-"
+		if r.raw > 0 {
+			raw, ratio = fmt.Sprintf("%.1f ms", ms(r.raw)), fmt.Sprintf("%.1f", r.ratio())
+		}
+		if r.writes >= 0 {
+			writes = fmt.Sprint(r.writes)
+		}
+		fmt.Fprintf(table, "%s\t%.1f ms\t%.1f ms\t%s\t%s\t%s\t%s\n", r.what, ms(r.took), ms(r.slowest), raw, ratio, writes, strings.Join(r.by, ", "))
+	}
+	_ = table.Flush() // A table that cannot be printed has nobody to tell.
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
