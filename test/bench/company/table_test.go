@@ -43,6 +43,9 @@ func (c *company) add(b *testing.B, r row) {
 	if r.writes >= 0 {
 		b.ReportMetric(float64(r.writes), "api-writes")
 	}
+	if len(r.by) > 0 {
+		b.Logf("written: %s", strings.Join(r.by, ", "))
+	}
 	b.ReportMetric(0, "ns/op") // A round is several things, so its time says nothing.
 }
 
