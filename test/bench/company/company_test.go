@@ -77,12 +77,12 @@ type effect struct {
 
 // measure makes a change several times, each time when the operator is at rest, in turn with raw writes. What the first one leads to is
 // counted until everything has settled.
-func (c *company) measure(b *testing.B, what string, times int, next func(i int) effect) {
+func (c *company) measure(b *testing.B, what string, next func(i int) effect) {
 	b.Helper()
 	var took, raw []time.Duration
 	r := row{what: what}
 	for b.Loop() {
-		for i := range times {
+		for i := range repeats {
 			e, quiet := next(i), 500*time.Millisecond
 			if i == 0 {
 				quiet = settled
@@ -167,7 +167,7 @@ func (c *company) candidates(large bool) []int {
 
 func (c *company) memberAdded(b *testing.B) {
 	role, _ := c.largeRole()
-	c.measure(b, "member added to the large role", repeats, func(i int) effect {
+	c.measure(b, "member added to the large role", func(i int) effect {
 		who := c.large() + i
 		return effect{
 			change: func(ctx context.Context) error { return c.scim.addMember(ctx, role.Name, userID(who)) },
@@ -178,7 +178,7 @@ func (c *company) memberAdded(b *testing.B) {
 
 func (c *company) memberRemoved(b *testing.B) {
 	role, _ := c.largeRole()
-	c.measure(b, "member removed from the large role", repeats, func(int) effect {
+	c.measure(b, "member removed from the large role", func(int) effect {
 		who := c.pick(b, true)
 		return effect{
 			change: func(ctx context.Context) error { return c.scim.removeMember(ctx, role.Name, userID(who)) },
@@ -214,17 +214,17 @@ func (c *company) deactivation(b *testing.B, large bool) effect {
 }
 
 func (c *company) userDeactivated(b *testing.B) {
-	c.measure(b, "user deactivated, in the large role and two small bindings", repeats, func(int) effect { return c.deactivation(b, true) })
+	c.measure(b, "user deactivated, in the large role and two small bindings", func(int) effect { return c.deactivation(b, true) })
 }
 
 func (c *company) smallUserDeactivated(b *testing.B) {
-	c.measure(b, "user deactivated, in two small bindings only", repeats, func(int) effect { return c.deactivation(b, false) })
+	c.measure(b, "user deactivated, in two small bindings only", func(int) effect { return c.deactivation(b, false) })
 }
 
 // grantAdded gives a role that had nothing something in the whole cluster.
 func (c *company) grantAdded(b *testing.B) {
 	free := c.ungranted()
-	c.measure(b, "grant added for a role of 100", repeats, func(i int) effect {
+	c.measure(b, "grant added for a role of 100", func(i int) effect {
 		name := fmt.Sprintf("added-%d", i)
 		return effect{
 			change: func(ctx context.Context) error {
@@ -237,7 +237,7 @@ func (c *company) grantAdded(b *testing.B) {
 
 // namespaceLabelled lets one namespace after the other join the wide grant.
 func (c *company) namespaceLabelled(b *testing.B) {
-	c.measure(b, "namespace labelled, so that it joins the wide grant", repeats, func(i int) effect {
+	c.measure(b, "namespace labelled, so that it joins the wide grant", func(i int) effect {
 		name := namespaceName(i/9*10 + i%9 + 1) // every tenth has joined already
 		return effect{
 			change: func(ctx context.Context) error {

@@ -54,7 +54,7 @@ func (c *company) resync(b *testing.B, round int) {
 	if round%2 == 0 {
 		directory.Spec.SignInDomains = []string{"example.com"}
 	}
-	directory.Spec.Guard.Users.Count = int32(100_000 - round - 1) //nolint:gosec // there are a few rounds
+	directory.Spec.Guard.Users.Count = int32(100_000 - round - 1)
 	must(b, c.kube.Patch(b.Context(), directory, client.MergeFrom(before)))
 }
 
