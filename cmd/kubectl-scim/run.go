@@ -13,6 +13,7 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/directory"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/doctor"
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/imports"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/ownership"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/plan"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/token"
@@ -64,6 +65,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 		directory.NewCommand(env), directory.NewSuspendCommand(env), directory.NewResumeCommand(env),
 		ownership.NewDetachCommand(env), ownership.NewAdoptCommand(env),
 		plan.NewCommand(env),
+		imports.NewCommand(env),
 		doctor.NewCommand(env),
 		newVersionCommand(env),
 	)
