@@ -117,7 +117,7 @@ func TestBindingNamesAndLabelsAreValid(t *testing.T) {
 		if errs := validation.IsValidLabelValue(RoleLabel(role)); len(errs) > 0 {
 			t.Fatalf("reason: the API server must take the label of any role, %q: %v", role, errs)
 		}
-		name := BindingName(strings.Repeat("g", 63), role, "0", "view")
+		name := BindingName(GrantKey{Name: strings.Repeat("g", 63)}, role, "0", v1alpha1.GrantTarget{Name: "view"})
 		if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 {
 			t.Fatalf("reason: the API server must take the name, %q: %v", name, errs)
 		}
@@ -126,7 +126,7 @@ func TestBindingNamesAndLabelsAreValid(t *testing.T) {
 
 func TestBindingNameIsStable(t *testing.T) {
 	const want = "scim-platform-view-hriptbvwkh"
-	if got := BindingName("platform-view", "platform-team-1", "0", "view"); got != want {
+	if got := BindingName(GrantKey{Name: "platform-view"}, "platform-team-1", "0", v1alpha1.GrantTarget{Name: "view"}); got != want {
 		t.Errorf("reason: another name after an upgrade would revoke and grant everything anew; got %s, want %s", got, want)
 	}
 }
@@ -156,15 +156,15 @@ func TestDiffSeesWhatIsMissingAndExtra(t *testing.T) {
 }
 
 func TestDiffRepairsLabelsAndOwner(t *testing.T) {
-	want := Binding{Key: Key{Name: "b"}, Owner: "1", Labels: bindingLabels("g", Role{ID: "r"}, "0", "s"), Subjects: userSubjects([]string{"a"})}
+	want := Binding{Key: Key{Name: "b"}, Owner: "1", Labels: bindingLabels(GrantKey{Name: "g"}, Role{ID: "r"}, "0", "s"), Subjects: userSubjects([]string{"a"})}
 	more := want
-	more.Labels = bindingLabels("g", Role{ID: "r"}, "0", "s")
+	more.Labels = bindingLabels(GrantKey{Name: "g"}, Role{ID: "r"}, "0", "s")
 	more.Labels["argocd"] = "x"
 	if got := Diff([]Binding{more}, []Binding{want}); len(got) != 0 {
 		t.Errorf("reason: other people's labels on our bindings are theirs; got %v", got)
 	}
 	wrong := want
-	wrong.Labels = bindingLabels("g", Role{ID: "r"}, "1", "s")
+	wrong.Labels = bindingLabels(GrantKey{Name: "g"}, Role{ID: "r"}, "1", "s")
 	owner := want
 	owner.Owner = "2"
 	for _, old := range []Binding{wrong, owner} {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -43,16 +44,26 @@ type Binding struct {
 	Subjects []rbacv1.Subject `json:"subjects"`
 	// People are who stands behind the subjects, in the same order; nil in a binding whose annotation does not fit its subjects.
 	People []Person `json:"-"`
-	// Grant and Role say who said so: the names of the ClusterAccessGrant and of the ScimRole. Role is empty in a binding that
-	// was read from the cluster.
-	Grant string `json:"grant"`
-	Role  string `json:"role,omitempty"`
+	// Grant and Role say who said so: the grant, and the name of the ScimRole. Role is empty in a binding that was read from the
+	// cluster, and in that of the people whom the grant itself names.
+	Grant GrantKey `json:"grant"`
+	Role  string   `json:"role,omitempty"`
 }
 
-// BindingName is the name of the binding of (grant, role, shard, ClusterRole): `scim-<grant>-<hash>`, at most 79 characters. It is
-// the same in every namespace and never changes while these four stay.
-func BindingName(grant, role, shard, clusterRole string) string {
-	return "scim-" + grant + "-" + shortHash(grant, role, shard, clusterRole)
+// BindingName is the name of the binding of (grant, role, shard, target): `scim-<grant>-<hash>`, at most 79 characters. It is the same
+// in every namespace and never changes while these four stay. The role is empty for those whom the grant itself names. What is
+// hashed differs in its length between ClusterAccessGrants that give a ClusterRole, those that give a Role, and AccessGrants, so
+// that no two of them share a name.
+func BindingName(grant GrantKey, role, shard string, to v1alpha1.GrantTarget) string {
+	parts := []string{grant.Name, role, shard, to.Name}
+	kind := RoleRef(to).Kind
+	switch {
+	case grant.Namespace != "":
+		parts = append(parts, kind, grant.Namespace)
+	case kind != v1alpha1.KindClusterRole:
+		parts = append(parts, kind)
+	}
+	return "scim-" + grant.Name + "-" + shortHash(parts...)
 }
 
 // shortHash gives 10 base-32 characters (50 bits) of a hash. The parts are separated by a character that no object name has, so
@@ -74,18 +85,26 @@ func RoleLabel(role string) string {
 // SelectorLabel is the value of the label scim-operator.io/selector for an entry of a grant's spec.roles: a hash, because a displayName
 // fits in no label.
 func SelectorLabel(selector v1alpha1.RoleSelector) string {
-	return shortHash(v1alpha1.Fold(selector.DisplayName), selector.Directory, selector.Name)
+	parts := []string{v1alpha1.Fold(selector.DisplayName), selector.Directory, selector.Name}
+	if selector.Selector != nil {
+		parts = append(parts, metav1.FormatLabelSelector(selector.Selector))
+	}
+	return shortHash(parts...)
 }
 
-func bindingLabels(grant string, role Role, shard, selector string) map[string]string {
-	return map[string]string{
+func bindingLabels(grant GrantKey, role Role, shard, selector string) map[string]string {
+	labels := map[string]string{
 		v1alpha1.LabelManagedBy: v1alpha1.ManagedBy,
-		v1alpha1.LabelGrant:     grant,
+		v1alpha1.LabelGrant:     grant.Name,
 		v1alpha1.LabelRole:      RoleLabel(role.ID),
 		v1alpha1.LabelShard:     shard,
 		v1alpha1.LabelDirectory: role.Directory,
 		v1alpha1.LabelSelector:  selector,
 	}
+	if grant.Namespace != "" {
+		labels[v1alpha1.LabelGrantNamespace] = grant.Namespace
+	}
+	return labels
 }
 
 // member is a user who becomes a subject.

@@ -4,9 +4,11 @@ import rbacv1 "k8s.io/api/rbac/v1"
 
 // Explanation says why somebody has access: which grant and which role said so, and what it gives.
 type Explanation struct {
-	Grant       string `json:"grant"`
-	Role        string `json:"role"`
-	ClusterRole string `json:"clusterRole"`
+	Grant GrantKey `json:"grant"`
+	// Role is the name of the ScimRole; empty when the grant itself names the user.
+	Role string `json:"role,omitempty"`
+	// Target is what is given.
+	Target rbacv1.RoleRef `json:"target"`
 	// Namespace is empty when the access is cluster-wide.
 	Namespace string `json:"namespace,omitempty"`
 	Binding   string `json:"binding"`
@@ -20,7 +22,7 @@ func (r Result) Explain(kubernetesUser string) []Explanation {
 			continue
 		}
 		all = append(all, Explanation{
-			Grant: binding.Grant, Role: binding.Role, ClusterRole: binding.RoleRef.Name, Namespace: binding.Namespace, Binding: binding.Name,
+			Grant: binding.Grant, Role: binding.Role, Target: binding.RoleRef, Namespace: binding.Namespace, Binding: binding.Name,
 		})
 	}
 	return all

@@ -78,10 +78,10 @@ func render(result Result) golden {
 		row := goldenBinding{
 			Binding: where(binding.Key),
 			Gives:   binding.RoleRef.Kind + " " + binding.RoleRef.Name,
-			Because: fmt.Sprintf("grant %s, role %s", binding.Grant, binding.Role),
+			Because: because(binding),
 		}
 		for _, subject := range binding.Subjects {
-			row.To = append(row.To, subject.Kind+" "+subject.Name)
+			row.To = append(row.To, subject.Kind+" "+strings.TrimPrefix(subject.Namespace+"/"+subject.Name, "/"))
 		}
 		view.Bindings = append(view.Bindings, row)
 	}
@@ -96,4 +96,11 @@ func where(key Key) string {
 		return "cluster-wide " + key.Name
 	}
 	return "namespace " + key.Namespace + " " + key.Name
+}
+
+func because(binding Binding) string {
+	if binding.Role == "" {
+		return fmt.Sprintf("grant %s itself", binding.Grant)
+	}
+	return fmt.Sprintf("grant %s, role %s", binding.Grant, binding.Role)
 }

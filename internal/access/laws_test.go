@@ -241,7 +241,7 @@ func TestOneMemberOneBinding(t *testing.T) {
 		after.Roles[0].Shards = shards
 		touched := map[string]int{}
 		for _, change := range Diff(before.Bindings, Plan(after).Bindings) {
-			grant := change.Desired.Grant
+			grant := change.Desired.Grant.String()
 			if change.Action == Delete {
 				grant = grantOf(before.Bindings, change.Key)
 			}
@@ -257,7 +257,7 @@ func TestOneMemberOneBinding(t *testing.T) {
 
 func grantOf(bindings []Binding, key Key) string {
 	i := slices.IndexFunc(bindings, func(b Binding) bool { return b.Key == key })
-	return bindings[i].Grant
+	return bindings[i].Grant.String()
 }
 
 func TestNothingChangesBeforeNext(t *testing.T) {

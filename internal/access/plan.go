@@ -18,7 +18,7 @@ type Result struct {
 	Bindings []Binding `json:"bindings,omitempty"`
 	// Held are bindings about whose subjects nothing is known, because a part of a role could not be read; sorted. See Keep.
 	Held []Key `json:"held,omitempty"`
-	// Outcomes has one entry for each grant, sorted by name.
+	// Outcomes has one entry for each grant, sorted by key.
 	Outcomes []Outcome `json:"outcomes,omitempty"`
 }
 
@@ -34,13 +34,15 @@ const (
 
 // Outcome is what one grant came to.
 type Outcome struct {
-	Grant string `json:"grant"`
-	Phase Phase  `json:"phase"`
+	Grant GrantKey `json:"grant"`
+	Phase Phase    `json:"phase"`
 	// Next is when the passage of time alone changes the plan; zero for never.
 	Next time.Time `json:"next,omitzero"`
 	// TargetNotAllowed and TargetNotFound say why nothing can be given.
 	TargetNotAllowed bool `json:"targetNotAllowed,omitempty"`
 	TargetNotFound   bool `json:"targetNotFound,omitempty"`
+	// TargetNotFoundIn are namespaces that the grant selects and that have no Role of the name that it gives, sorted.
+	TargetNotFoundIn []string `json:"targetNotFoundIn,omitempty"`
 	// Roles are the ids of the roles that were matched, sorted.
 	Roles []string `json:"roles,omitempty"`
 	// RolesNotFound are the selectors that match no role that counts, in the order of the grant.
@@ -53,6 +55,8 @@ type Outcome struct {
 	NamespacesNotFound []string `json:"namespacesNotFound,omitempty"`
 	// SelectorError says why spec.namespaces.selector cannot be used; it then selects nothing.
 	SelectorError string `json:"selectorError,omitempty"`
+	// UsersNotFound are the entries of spec.users that name no user who counts or is inactive, in the order of the grant.
+	UsersNotFound []v1alpha1.UserSelector `json:"usersNotFound,omitempty"`
 	// Users is the number of different users who get access.
 	Users int `json:"users"`
 	// Refused are the members that were left out because their Kubernetes user names may not be bound, sorted by id.
@@ -75,7 +79,7 @@ func Plan(state State) Result {
 	}
 	sortBindings(result.Bindings)
 	slices.SortFunc(result.Held, Key.Compare)
-	slices.SortFunc(result.Outcomes, func(a, b Outcome) int { return cmp.Compare(a.Grant, b.Grant) })
+	slices.SortFunc(result.Outcomes, func(a, b Outcome) int { return a.Grant.Compare(b.Grant) })
 	p.state.Memory.Parts = p.parts
 	return result
 }
@@ -86,7 +90,8 @@ type planner struct {
 	state       State
 	byID        map[string]Role
 	byName      map[string][]string
-	bindable    map[string]bool
+	byUserName  map[string][]string
+	bindable    map[rbacv1.RoleRef]bool
 	clusterRole map[string]bool
 	resolved    map[string][]resolvedPart
 	parts       map[PartKey]*Part
@@ -109,7 +114,7 @@ func newPlanner(state State) *planner {
 		state:       state,
 		byID:        map[string]Role{},
 		byName:      map[string][]string{},
-		bindable:    setOf(state.Bindable),
+		bindable:    bindable(state),
 		clusterRole: setOf(state.ClusterRoles),
 		resolved:    map[string][]resolvedPart{},
 		parts:       map[PartKey]*Part{},
@@ -129,15 +134,13 @@ func newPlanner(state State) *planner {
 }
 
 func (p *planner) grant(grant Grant, result *Result) Outcome {
-	outcome := Outcome{Grant: grant.Name}
+	outcome := Outcome{Grant: grant.Key()}
 	outcome.Phase, outcome.Next = phase(grant.Spec.Validity, p.state.Now)
 	var selectors map[string]string
 	outcome.Roles, outcome.RolesNotFound, selectors = p.match(grant.Spec.Roles)
 	p.namespaces(grant.Spec, &outcome)
 
-	target := grant.Spec.To.Name
-	outcome.TargetNotAllowed = !p.bindable[target]
-	outcome.TargetNotFound = !p.clusterRole[target]
+	p.target(grant.Spec, &outcome)
 	if outcome.TargetNotAllowed || outcome.TargetNotFound || outcome.Phase != PhaseInForce {
 		return outcome
 	}
@@ -188,6 +191,9 @@ func (p *planner) match(selectors []v1alpha1.RoleSelector) (ids []string, notFou
 }
 
 func (p *planner) matchOne(selector v1alpha1.RoleSelector) []string {
+	if selector.Selector != nil {
+		return p.matchLabels(selector)
+	}
 	if selector.Name != "" {
 		if _, ok := p.byID[selector.Name]; ok {
 			return []string{selector.Name}
@@ -203,6 +209,23 @@ func (p *planner) matchOne(selector v1alpha1.RoleSelector) []string {
 	return found
 }
 
+// matchLabels finds the roles that count and that a selector matches, sorted. Whatever selects by no requirement at all, or cannot be used,
+// selects nothing: the API refuses the former, because it would hand the access to every group that is ever pushed.
+func (p *planner) matchLabels(by v1alpha1.RoleSelector) []string {
+	selector, err := metav1.LabelSelectorAsSelector(by.Selector)
+	if err != nil || selector.Empty() {
+		return nil
+	}
+	var found []string
+	for id, role := range p.byID {
+		if selector.Matches(labels.Set(role.Labels)) && (by.Directory == "" || by.Directory == role.Directory) {
+			found = append(found, id)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
 // namespaces finds where a grant takes effect.
 func (p *planner) namespaces(spec v1alpha1.ClusterAccessGrantSpec, outcome *Outcome) {
 	if spec.Scope != v1alpha1.ScopeNamespaces || spec.Namespaces == nil {
@@ -212,9 +235,12 @@ func (p *planner) namespaces(spec v1alpha1.ClusterAccessGrantSpec, outcome *Outc
 	if err != nil {
 		outcome.SelectorError = err.Error()
 	}
-	missing := setOf(spec.Namespaces.Names)
+	missing, excluded := setOf(spec.Namespaces.Names), setOf(spec.Namespaces.ExcludeNames)
+	for _, name := range spec.Namespaces.ExcludeNames {
+		delete(missing, name) // Nobody waits for a namespace that is left out.
+	}
 	for _, ns := range p.state.Namespaces {
-		if ns.Terminating {
+		if ns.Terminating || excluded[ns.Name] {
 			continue
 		}
 		if missing[ns.Name] || selector.Matches(labels.Set(ns.Labels)) {
@@ -249,33 +275,52 @@ func (p *planner) bind(grant Grant, selectors map[string]string, outcome *Outcom
 	if grant.Spec.Scope == v1alpha1.ScopeCluster {
 		where = []string{""}
 	}
-	users := map[string][]string{}
+	b := binder{planner: p, grant: grant, where: where, users: map[string][]string{}, outcome: outcome, result: result}
 	for _, id := range outcome.Roles {
 		for _, piece := range p.divide(grant, id, p.resolve(id)) {
-			outcome.Refused = append(outcome.Refused, piece.refused...)
-			name := BindingName(grant.Name, id, piece.label, grant.Spec.To.Name)
-			if piece.missing {
-				outcome.RolesIncomplete = append(outcome.RolesIncomplete, id)
-				result.Held = append(result.Held, keys(where, name)...)
-				continue
-			}
-			if len(piece.subjects) == 0 {
-				continue
-			}
-			like := p.newBinding(grant, id, selectors[id], piece)
-			for _, key := range keys(where, name) {
-				like.Key = key
-				result.Bindings = append(result.Bindings, like)
-			}
-			users[name] = piece.users
+			b.bind(id, selectors[id], piece)
 		}
 	}
+	for _, piece := range p.direct(grant, outcome) {
+		b.bind("", "", piece)
+	}
 	if len(where) > 0 {
-		outcome.Users = p.state.Memory.countUsers(users)
+		outcome.Users = p.state.Memory.countUsers(b.users)
 	}
 	outcome.RolesIncomplete = slices.Compact(outcome.RolesIncomplete)
 	slices.SortFunc(outcome.Refused, func(a, b Refusal) int { return cmp.Compare(a.User, b.User) })
 	outcome.Refused = slices.Compact(outcome.Refused)
+}
+
+// binder makes the bindings of one grant.
+type binder struct {
+	*planner
+
+	grant   Grant
+	where   []string
+	users   map[string][]string
+	outcome *Outcome
+	result  *Result
+}
+
+// bind adds the bindings of one piece of a role, or, without a role, of those whom the grant itself names.
+func (b *binder) bind(role, selector string, piece resolvedPart) {
+	b.outcome.Refused = append(b.outcome.Refused, piece.refused...)
+	name := BindingName(b.grant.Key(), role, piece.label, b.grant.Spec.To)
+	if piece.missing {
+		b.outcome.RolesIncomplete = append(b.outcome.RolesIncomplete, role)
+		b.result.Held = append(b.result.Held, keys(b.where, name)...)
+		return
+	}
+	if len(piece.subjects) == 0 {
+		return
+	}
+	like := b.newBinding(b.grant, role, selector, piece)
+	for _, key := range keys(b.where, name) {
+		like.Key = key
+		b.result.Bindings = append(b.result.Bindings, like)
+	}
+	b.users[name] = piece.users
 }
 
 func keys(namespaces []string, name string) []Key {
@@ -289,12 +334,12 @@ func keys(namespaces []string, name string) []Key {
 // newBinding is the binding of a part, in whatever place. In all places it has the same lists, which nobody changes.
 func (p *planner) newBinding(grant Grant, role, selector string, piece resolvedPart) Binding {
 	return Binding{
-		Labels:   bindingLabels(grant.Name, p.byID[role], piece.label, selector),
+		Labels:   bindingLabels(grant.Key(), p.byID[role], piece.label, selector),
 		Owner:    grant.UID,
-		RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: grant.Spec.To.Name},
+		RoleRef:  RoleRef(grant.Spec.To),
 		Subjects: piece.subjects,
 		People:   piece.people,
-		Grant:    grant.Name,
+		Grant:    grant.Key(),
 		Role:     role,
 	}
 }

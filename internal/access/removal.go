@@ -25,6 +25,8 @@ type Removal struct {
 	Size int
 
 	role, directory, shard string
+	// direct says that the grant itself named the person, so that there is no membership to lose.
+	direct bool
 }
 
 // Identity is a ScimUser as far as it matters for removals.
@@ -32,6 +34,8 @@ type Identity struct {
 	ID, Directory string
 	// Name is the Kubernetes user name; empty when the user is not active, does not count, or may not be bound.
 	Name string
+	// UserName is spec.userName.
+	UserName string
 }
 
 // Removals lists what the changes of one grant would take away, without saying yet who counts it: see Attribute. Subjects that the
@@ -59,8 +63,9 @@ func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Bind
 		if wanted && sameList(binding.Subjects, desired[k].Subjects) {
 			continue // Whoever is in it keeps what it gives.
 		}
-		mine := binding.RoleRef.Kind == "ClusterRole" && binding.RoleRef.Name == grant.Spec.To.Name && places[binding.Namespace]
-		if !mine || !wanted && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
+		mine := binding.RoleRef == RoleRef(grant.Spec.To) && places[binding.Namespace]
+		direct := isDirect(binding.Labels)
+		if !mine || !direct && !wanted && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
 			continue
 		}
 		for i, subject := range binding.Subjects {
@@ -70,7 +75,7 @@ func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Bind
 			role := binding.Labels[v1alpha1.LabelRole]
 			removals = append(removals, Removal{
 				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes(binding.Namespace, role),
-				role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard],
+				role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard], direct: direct,
 			})
 		}
 	}
@@ -127,13 +132,16 @@ func (m *Memory) sizes(existing []Binding) func(namespace, role string) int {
 
 // Attribute says which plan counts each removal. Identities are the ScimUsers that exist, by the Print of their names. Where no
 // directory is concerned, because the user or the role is local, no push took anything, and the removal is left out. A local role that
-// users were given by their attribute roles is counted for their directory.
-func Attribute(removals []Removal, identities map[string]Identity) []Removal {
+// users were given by their attribute roles is counted for their directory. Whom the grant itself named and names no more, a person
+// has taken out, by an edit of the grant.
+func Attribute(grant Grant, outcome Outcome, removals []Removal, identities map[string]Identity) []Removal {
 	var all []Removal
 	for _, removal := range removals {
 		identity, exists := identities[removal.Person.Print]
 		removal.User = identity.ID
 		switch {
+		case removal.direct && (exists && identity.Name == removal.Name || !namesDirectly(grant, outcome, removal.Person, identity)):
+			continue
 		case exists && identity.Name == removal.Name:
 			removal.Plan = PlanKey{Directory: removal.directory, Role: removal.role}
 			if _, assigned := shardNumber(AssignedShard, removal.shard); assigned && removal.directory == "" {

@@ -47,10 +47,10 @@ func lost(before, after State) (all []string) {
 	existing, plan := Plan(before).Bindings, Plan(after)
 	for i, grant := range after.Grants {
 		of := func(bindings []Binding) []Binding {
-			return slices.DeleteFunc(slices.Clone(bindings), func(b Binding) bool { return b.Grant != grant.Name })
+			return slices.DeleteFunc(slices.Clone(bindings), func(b Binding) bool { return b.Grant != grant.Key() })
 		}
-		j := slices.IndexFunc(plan.Outcomes, func(o Outcome) bool { return o.Grant == after.Grants[i].Name })
-		for _, removal := range Attribute(Removals(grant, plan.Outcomes[j], of(existing), of(plan.Bindings)), identities) {
+		j := slices.IndexFunc(plan.Outcomes, func(o Outcome) bool { return o.Grant == after.Grants[i].Key() })
+		for _, removal := range Attribute(grant, plan.Outcomes[j], Removals(grant, plan.Outcomes[j], of(existing), of(plan.Bindings)), identities) {
 			all = append(all, fmt.Sprintf("%s from %s by %s", removal.Name, grant.Name, removal.Plan.Name()))
 		}
 	}
@@ -165,7 +165,7 @@ func TestHoldKeepsWhoIsHeld(t *testing.T) {
 		result := Plan(state)
 		var removals []Removal
 		for i, outcome := range result.Outcomes {
-			grant := state.Grants[slices.IndexFunc(state.Grants, func(g Grant) bool { return g.Name == outcome.Grant })]
+			grant := state.Grants[slices.IndexFunc(state.Grants, func(g Grant) bool { return g.Key() == outcome.Grant })]
 			mine := func(b Binding) bool { return b.Grant != result.Outcomes[i].Grant }
 			removals = append(removals, Removals(grant, outcome, slices.DeleteFunc(slices.Clone(existing), mine),
 				slices.DeleteFunc(slices.Clone(result.Bindings), mine))...)

@@ -38,7 +38,10 @@ func shardNumber(rule, label string) (k int, ok bool) {
 }
 
 // place is where a binding of ours belongs, as its labels say.
-type place struct{ grant, role string }
+type place struct {
+	grant GrantKey
+	role  string
+}
 
 // placement finds the existing bindings of a grant and a role.
 type placement map[place][]Binding
@@ -46,7 +49,8 @@ type placement map[place][]Binding
 func newPlacement(existing []Binding) placement {
 	found := placement{}
 	for _, binding := range existing {
-		at := place{binding.Labels[v1alpha1.LabelGrant], binding.Labels[v1alpha1.LabelRole]}
+		grant := GrantKey{Namespace: binding.Labels[v1alpha1.LabelGrantNamespace], Name: binding.Labels[v1alpha1.LabelGrant]}
+		at := place{grant, binding.Labels[v1alpha1.LabelRole]}
 		found[at] = append(found[at], binding)
 	}
 	return found
@@ -64,10 +68,10 @@ func (p *planner) placement() placement {
 // namespaces of a grant differ for a moment, belongs to the first.
 func (p placement) shards(grant Grant, role, rule string) map[rbacv1.Subject]int {
 	home := map[rbacv1.Subject]int{}
-	for _, binding := range p[place{grant.Name, RoleLabel(role)}] {
+	for _, binding := range p[place{grant.Key(), RoleLabel(role)}] {
 		label := binding.Labels[v1alpha1.LabelShard]
 		k, ok := shardNumber(rule, label)
-		if !ok || binding.Name != BindingName(grant.Name, role, label, grant.Spec.To.Name) {
+		if !ok || binding.Name != BindingName(grant.Key(), role, label, grant.Spec.To) {
 			continue
 		}
 		for _, subject := range binding.Subjects {

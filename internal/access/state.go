@@ -1,12 +1,6 @@
 package access
 
-import (
-	"time"
-
-	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/scim-operator/scim-operator/api/v1alpha1"
-)
+import "time"
 
 // MaxSubjects is the largest number of subjects in one binding. The RBAC authorizer reads every binding for every request, and a
 // binding of 1,000 subjects is about 100 kB, so this is a bound for both.
@@ -20,12 +14,14 @@ type State struct {
 	Grants []Grant `json:"grants,omitempty"`
 	// Roles are the ScimRoles that the grants may name.
 	Roles []Role `json:"roles,omitempty"`
-	// Users are the members of these roles by their ids. An id that is not here is an unknown user.
+	// Users are the members of these roles, and those whom the grants name, by their ids. An id that is not here is an unknown user.
 	Users map[string]User `json:"users,omitempty"`
 	// Namespaces are those of the cluster that the grants may select.
 	Namespaces []Namespace `json:"namespaces,omitempty"`
 	// Bindable are the names of the ClusterRoles that the installer lets the operator give.
 	Bindable []string `json:"bindable,omitempty"`
+	// BindableRoles are the names of the Roles that the installer lets the operator give, in whatever namespace they are.
+	BindableRoles []string `json:"bindableRoles,omitempty"`
 	// ClusterRoles are the names of the ClusterRoles that exist, at least those that the grants name.
 	ClusterRoles []string `json:"clusterRoles,omitempty"`
 	// Existing are the bindings of the grants that the cluster has. They decide nothing but in which of several bindings a subject
@@ -38,19 +34,13 @@ type State struct {
 	Memory *Memory `json:"-"`
 }
 
-// Grant is one ClusterAccessGrant.
-type Grant struct {
-	Name string `json:"name"`
-	// UID becomes the owner reference of the bindings.
-	UID  types.UID                       `json:"uid,omitempty"`
-	Spec v1alpha1.ClusterAccessGrantSpec `json:"spec"`
-}
-
 // Role is one ScimRole with its members resolved from its slices.
 type Role struct {
 	ID          string `json:"id"`
 	DisplayName string `json:"displayName"`
 	Directory   string `json:"directory,omitempty"`
+	// Labels are those of the ScimRole. People set them; identity providers cannot.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Counts says whether the ScimClaim of the displayName names this role. A role that does not count gives nothing.
 	Counts bool `json:"counts"`
 	// Shards are the pushed members: one shard for each slice, in order, or one for all inline members.
@@ -88,6 +78,8 @@ type User struct {
 	Refusal string `json:"refusal,omitempty"`
 	// Active is spec.active.
 	Active bool `json:"active"`
+	// UserName is spec.userName, by which a grant may name the user, at least where one does.
+	UserName string `json:"userName,omitempty"`
 	// Counts says whether the ScimClaim of the userName names this user.
 	Counts bool `json:"counts"`
 	// Directory is the ScimDirectory that the user came through; empty for local users. What one directory pushes gives nothing to the
@@ -101,4 +93,6 @@ type Namespace struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Terminating says that the namespace is being deleted: the API server takes no new object in it.
 	Terminating bool `json:"terminating,omitempty"`
+	// Roles are the names of the Roles (of Kubernetes RBAC) that exist in the namespace, at least those that the grants name.
+	Roles []string `json:"roles,omitempty"`
 }
