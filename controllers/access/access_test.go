@@ -14,10 +14,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
@@ -109,7 +107,7 @@ func TestDriftIsRepairedAndForeignersAreNot(t *testing.T) {
 	w.user("drift-1", "drift@example.com")
 	w.role("drift-role-1", "Drift", "drift-1")
 	foreign := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: access.BindingName("foreign", "drift-role-1", "0", "view")},
+		ObjectMeta: metav1.ObjectMeta{Name: access.BindingName(access.GrantKey{Name: "foreign"}, "drift-role-1", "0", v1alpha1.GrantTarget{Name: "view"})},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
 		Subjects:   []rbacv1.Subject{{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "somebody-elses"}},
 	}
@@ -284,19 +282,21 @@ func TestOneMemberLessRewritesOneBindingAndThenThereIsRest(t *testing.T) {
 }
 
 // atRest reconciles again and again, and nothing is written.
-func (w *world) atRest(grant string) {
+func (w *world) atRest(grant string) { w.t.Helper(); w.grantAtRest(access.GrantKey{Name: grant}) }
+
+func (w *world) grantAtRest(grant access.GrantKey) {
 	w.t.Helper()
 	w.eventually("the controller comes to rest", func() (bool, string) {
-		before := w.writes.of(grant)
+		before := w.writes.of(grant.Name)
 		r := NewReconciler(w.mgr, w.opts)
 		spoken := events.NewFakeRecorder(10)
 		r.recorder = spoken
 		for range 3 {
-			if _, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: types.NamespacedName{Name: grant}}); err != nil {
+			if _, err := r.Reconcile(w.ctx, requestFor(grant)); err != nil {
 				return false, err.Error()
 			}
 		}
-		after := w.writes.of(grant)
+		after := w.writes.of(grant.Name)
 		atRest := len(before) > 0 && cmp.Equal(before, after) && len(spoken.Events) == 0
 		return atRest, fmt.Sprint(after[len(before):], len(spoken.Events))
 	})

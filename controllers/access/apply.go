@@ -21,7 +21,7 @@ import (
 type failure struct {
 	change access.Change
 	err    error
-	// notAllowed says that the operator's own RBAC lacks the verb bind for the ClusterRole.
+	// notAllowed says that the operator's own RBAC lacks the verb bind for the ClusterRole or Role.
 	notAllowed bool
 	// final says that trying again soon is no use.
 	final bool
@@ -114,7 +114,7 @@ func (r *Reconciler) ownUID(ctx context.Context, s *scope, want access.Binding) 
 	if err != nil {
 		return "", fmt.Errorf("looking whether the name is free: %w", err)
 	}
-	if grantOf(found) != s.name && !wasOurs(found, s.grant.UID) {
+	if key, _ := grantOf(found); key != s.key && !wasOurs(found, s.grant.GetUID()) {
 		return "", errForeign
 	}
 	if roleRefOf(found) != want.RoleRef {

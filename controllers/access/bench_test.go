@@ -95,9 +95,9 @@ func oneChange(b *testing.B, members int, expression string, memory *memory) {
 	cache := largeCache(members, expression)
 	names, grant, kept := newUsernames(), grantFor("g", "R", "view"), &past{}
 	plan := func(existing []access.Binding) *scope {
-		s := &scope{name: "g", grant: grant, past: kept, existing: existing}
+		s := &scope{key: access.GrantKey{Name: "g"}, grant: grant, planned: planned(grant), past: kept, existing: existing}
 		g := &gatherer{
-			reader: reader{cache: cache, live: cache}, usernames: names, grant: grant, bindable: []string{"view"}, memory: memory, past: kept,
+			reader: reader{cache: cache, live: cache}, usernames: names, grant: planned(grant), bindable: []string{"view"}, memory: memory, past: kept,
 		}
 		if err := s.planWith(b.Context(), g); err != nil {
 			b.Fatal(err)

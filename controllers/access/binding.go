@@ -21,7 +21,7 @@ func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
 		s.past = &past{}
 	}
 	seen := map[types.UID]seenBinding{}
-	options := []client.ListOption{client.MatchingFields{indexBindGrant: s.name}, client.UnsafeDisableDeepCopy}
+	options := []client.ListOption{client.MatchingFields{indexBindGrant: s.key.String()}, client.UnsafeDisableDeepCopy}
 	var wide rbacv1.ClusterRoleBindingList
 	if err := r.cache.List(ctx, &wide, options...); err != nil {
 		return fmt.Errorf("listing ClusterRoleBindings: %w", err)
@@ -48,8 +48,8 @@ func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
 		Labels:   map[string]string{},
 		RoleRef:  roleRef,
 		Subjects: subjectsOf(object),
-		Grant:    grantOf(object),
 	}
+	binding.Grant, _ = grantOf(object)
 	binding.People = access.DecodePeople(object.GetAnnotations()[v1alpha1.AnnotationPeople], len(binding.Subjects))
 	for _, key := range ownLabels {
 		if value, ok := object.GetLabels()[key]; ok {
@@ -57,18 +57,17 @@ func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
 		}
 	}
 	for _, owner := range object.GetOwnerReferences() {
-		if owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == grantKind && owner.Name == binding.Grant {
+		if owner.APIVersion == v1alpha1.GroupVersion.String() && owner.Kind == kindOf(binding.Grant) && owner.Name == binding.Grant.Name {
 			binding.Owner = owner.UID
 		}
 	}
 	return binding
 }
 
-const grantKind = "ClusterAccessGrant"
-
 // ownLabels are the labels that the operator sets on a binding.
 var ownLabels = []string{
-	v1alpha1.LabelManagedBy, v1alpha1.LabelGrant, v1alpha1.LabelRole, v1alpha1.LabelShard, v1alpha1.LabelDirectory, v1alpha1.LabelSelector,
+	v1alpha1.LabelManagedBy, v1alpha1.LabelGrant, v1alpha1.LabelGrantNamespace, v1alpha1.LabelRole, v1alpha1.LabelShard,
+	v1alpha1.LabelDirectory, v1alpha1.LabelSelector,
 }
 
 // object is an empty binding of the right kind for a key.
@@ -96,13 +95,18 @@ func roleRefOf(object client.Object) rbacv1.RoleRef {
 // configuration is what server-side apply sends for a binding. With a UID the API server changes that very object or refuses; without
 // one it creates the object if there is none.
 func configuration(want access.Binding, uid types.UID) runtime.ApplyConfiguration {
-	owner := metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(grantKind).
-		WithName(want.Grant).WithUID(want.Owner).WithController(true)
+	owner := metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(kindOf(want.Grant)).
+		WithName(want.Grant.Name).WithUID(want.Owner).WithController(true)
 	ref := rbacv1ac.RoleRef().WithAPIGroup(want.RoleRef.APIGroup).WithKind(want.RoleRef.Kind).WithName(want.RoleRef.Name)
 	people := map[string]string{v1alpha1.AnnotationPeople: access.EncodePeople(want.People)}
 	subjects := make([]*rbacv1ac.SubjectApplyConfiguration, len(want.Subjects))
 	for i, subject := range want.Subjects {
-		subjects[i] = rbacv1ac.Subject().WithKind(subject.Kind).WithAPIGroup(subject.APIGroup).WithName(subject.Name)
+		subjects[i] = rbacv1ac.Subject().WithKind(subject.Kind).WithName(subject.Name)
+		if subject.Kind == rbacv1.ServiceAccountKind {
+			subjects[i].WithNamespace(subject.Namespace)
+			continue
+		}
+		subjects[i].WithAPIGroup(subject.APIGroup)
 	}
 	if want.Namespace == "" {
 		config := rbacv1ac.ClusterRoleBinding(want.Name).WithLabels(want.Labels).WithAnnotations(people).WithOwnerReferences(owner).

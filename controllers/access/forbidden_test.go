@@ -22,11 +22,11 @@ func operatorRules(bindable ...string) []rbacv1.PolicyRule {
 	scim, rbac := []string{v1alpha1.GroupName}, []string{rbacv1.GroupName}
 	return []rbacv1.PolicyRule{
 		{Verbs: read, APIGroups: scim, Resources: []string{
-			"clusteraccessgrants", "scimroles", "scimroleslices", "scimusers", "scimclaims", "scimdirectories",
+			"accessgrants", "clusteraccessgrants", "scimroles", "scimroleslices", "scimusers", "scimclaims", "scimdirectories",
 		}},
-		{Verbs: []string{"patch"}, APIGroups: scim, Resources: []string{"clusteraccessgrants/status"}},
+		{Verbs: []string{"patch"}, APIGroups: scim, Resources: []string{"accessgrants/status", "clusteraccessgrants/status"}},
 		{Verbs: read, APIGroups: []string{""}, Resources: []string{"namespaces"}},
-		{Verbs: read, APIGroups: rbac, Resources: []string{"clusterroles"}},
+		{Verbs: read, APIGroups: rbac, Resources: []string{"clusterroles", "roles"}},
 		{Verbs: append([]string{"create", "patch", "delete"}, read...), APIGroups: rbac, Resources: []string{
 			"clusterrolebindings", "rolebindings",
 		}},

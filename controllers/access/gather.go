@@ -19,8 +19,11 @@ import (
 type gatherer struct {
 	reader
 	usernames *usernames
-	grant     *v1alpha1.ClusterAccessGrant
-	bindable  []string
+	grant     access.Grant
+	// generation is that of the grant's spec.
+	generation int64
+	// bindable and bindableRoles are what the installer allows.
+	bindable, bindableRoles []string
 	// existing are the grant's bindings. They say who would lose access when the cache lacks somebody.
 	existing []access.Binding
 	// doubtful says, by binding name, for which parts of roles absences must be looked at live, because a binding is about to lose
@@ -51,10 +54,12 @@ func (g *gatherer) lookLive() bool { return g.doubtful != nil }
 // gather reads everything that the plan of the grant depends on.
 func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, error) {
 	g.names = map[string]nameOf{}
-	g.state = access.State{Now: now, Bindable: g.bindable, Users: map[string]access.User{}, Existing: g.existing}
+	g.state = access.State{
+		Now: now, Bindable: g.bindable, BindableRoles: g.bindableRoles, Users: map[string]access.User{}, Existing: g.existing,
+	}
 	g.begin()
-	g.state.Grants = []access.Grant{{Name: g.grant.Name, UID: g.grant.UID, Spec: g.grant.Spec}}
-	for _, step := range []func(context.Context) error{g.target, g.roles, g.namespaces} {
+	g.state.Grants = []access.Grant{g.grant}
+	for _, step := range []func(context.Context) error{g.target, g.roles, g.boundRoles, g.namedUsers, g.namespaces, g.targetRoles} {
 		if err := step(ctx); err != nil {
 			return access.State{}, err
 		}
@@ -64,7 +69,10 @@ func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, err
 
 // target finds out whether the ClusterRole exists.
 func (g *gatherer) target(ctx context.Context) error {
-	found, err := g.get(ctx, g.grant.Spec.To.Name, metadata("ClusterRole", "rbac.authorization.k8s.io"), g.lookLive())
+	if g.grant.Spec.To.Kind == v1alpha1.KindRole {
+		return nil
+	}
+	found, err := g.get(ctx, g.grant.Spec.To.Name, metadata("ClusterRole", rbacGroup), g.lookLive())
 	if found {
 		g.state.ClusterRoles = []string{g.grant.Spec.To.Name}
 	}
@@ -78,8 +86,12 @@ func metadata(kind, group string) *metav1.PartialObjectMetadata {
 	return object
 }
 
-// namespaces lists all namespaces, which the plan needs for their labels; a grant for the whole cluster needs none.
+// namespaces lists all namespaces, which the plan needs for their labels; a grant for the whole cluster needs none, and an AccessGrant its
+// own only.
 func (g *gatherer) namespaces(ctx context.Context) error {
+	if g.grant.Namespace != "" {
+		return g.ownNamespace(ctx)
+	}
 	if g.grant.Spec.Scope != v1alpha1.ScopeNamespaces {
 		return nil
 	}
@@ -120,38 +132,55 @@ func (g *gatherer) addNamespace(namespace *metav1.PartialObjectMetadata) {
 func (g *gatherer) roles(ctx context.Context) error {
 	done := map[string]bool{}
 	for _, selector := range g.grant.Spec.Roles {
-		role, counts, err := g.role(ctx, selector)
+		found, err := g.selected(ctx, selector)
 		if err != nil {
 			return err
 		}
-		if role == nil || done[role.Name] {
-			continue
-		}
-		done[role.Name] = true
-		if err := g.addRole(ctx, role, counts); err != nil {
-			return err
+		for _, role := range found {
+			if done[role.Name] {
+				continue
+			}
+			done[role.Name] = true
+			counts, err := g.roleCounts(ctx, role)
+			if err != nil {
+				return err
+			}
+			if err := g.addRole(ctx, role, counts); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// role finds the role of a selector, by its name or by the claim of its displayName, and says whether the role counts.
-func (g *gatherer) role(ctx context.Context, selector v1alpha1.RoleSelector) (*v1alpha1.ScimRole, bool, error) {
+// selected finds the roles of a selector.
+func (g *gatherer) selected(ctx context.Context, selector v1alpha1.RoleSelector) ([]*v1alpha1.ScimRole, error) {
+	if selector.Selector != nil {
+		return g.labelledRoles(ctx, selector)
+	}
+	role, err := g.role(ctx, selector)
+	if err != nil || role == nil {
+		return nil, err
+	}
+	return []*v1alpha1.ScimRole{role}, nil
+}
+
+// role finds the role of a selector by its name or by the claim of its displayName.
+func (g *gatherer) role(ctx context.Context, selector v1alpha1.RoleSelector) (*v1alpha1.ScimRole, error) {
 	name := selector.Name
 	if name == "" {
 		owner, err := g.claimOwner(ctx, v1alpha1.ClaimDisplayName, selector.DisplayName, g.lookLive())
 		if err != nil || owner == "" {
-			return nil, false, err
+			return nil, err
 		}
 		name = owner
 	}
 	role := &v1alpha1.ScimRole{}
 	found, err := g.get(ctx, name, role, g.lookLive())
 	if err != nil || !found {
-		return nil, false, err
+		return nil, err
 	}
-	counts, err := g.roleCounts(ctx, role)
-	return role, counts, err
+	return role, nil
 }
 
 func (g *gatherer) roleCounts(ctx context.Context, role *v1alpha1.ScimRole) (bool, error) {
@@ -181,7 +210,7 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 		}
 	}
 	g.state.Roles = append(g.state.Roles, access.Role{
-		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory,
+		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory, Labels: role.Labels,
 		Counts: counts, Shards: shards, Local: role.Spec.LocalMembers, Rules: rules,
 	})
 	if !counts {
@@ -196,7 +225,7 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 }
 
 func (g *gatherer) isDoubtful(role, shard string) bool {
-	return g.doubtful[access.BindingName(g.grant.Name, role, shard, g.grant.Spec.To.Name)]
+	return g.doubtful[access.BindingName(g.grant.Key(), role, shard, g.grant.Spec.To)]
 }
 
 // shards gives the pushed members of a role. When a slice is missing, the cached role may be older than the slices are: a writer

@@ -16,21 +16,21 @@ import (
 type Gate interface {
 	// Admit takes the removals of one grant, all of them, and gives the names that must stay with their marks, by plan. Whoever is not
 	// among them has been recorded as passed in the API server before Admit returns. On an error nobody may lose access.
-	Admit(ctx context.Context, grant string, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error)
+	Admit(ctx context.Context, grant access.GrantKey, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error)
 	// Forget says that a grant is gone, and with it what it would take away.
-	Forget(grant string)
+	Forget(grant access.GrantKey)
 	// OnRelease says what to do with grants some of whose held removals may take effect now.
-	OnRelease(wake func(grants []string))
+	OnRelease(wake func(grants []access.GrantKey))
 }
 
 // openGate lets everybody through.
 type openGate struct{}
 
-func (openGate) Admit(context.Context, string, []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
+func (openGate) Admit(context.Context, access.GrantKey, []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
 	return nil, nil
 }
-func (openGate) Forget(string)            {}
-func (openGate) OnRelease(func([]string)) {}
+func (openGate) Forget(access.GrantKey)            {}
+func (openGate) OnRelease(func([]access.GrantKey)) {}
 
 // guard asks the gate which removals take effect, and leaves the others in the desired bindings.
 func (r *Reconciler) guard(ctx context.Context, s *scope, g *gatherer) error {
@@ -41,10 +41,10 @@ func (r *Reconciler) guard(ctx context.Context, s *scope, g *gatherer) error {
 		if err != nil {
 			return err
 		}
-		removals = access.Attribute(removals, identities)
+		removals = access.Attribute(grant, s.outcome(), removals, identities)
 	}
 	if len(removals) == 0 {
-		_, err := r.gate.Admit(ctx, s.name, nil)
+		_, err := r.gate.Admit(ctx, s.key, nil)
 		return err
 	}
 	breakGlass, err := g.breakGlass(ctx)
@@ -70,7 +70,7 @@ func (r *Reconciler) staying(
 	ctx context.Context, s *scope, g *gatherer, removals []access.Removal, breakGlass map[string]bool,
 ) ([]access.Removal, error) {
 	stays := func(removal access.Removal) bool {
-		return removal.Person.Mark != (access.Mark{}) || breakGlass[removal.Person.Print] || s.grant.Spec.Protection != ""
+		return removal.Person.Mark != (access.Mark{}) || breakGlass[removal.Person.Print] || s.spec().Protection != ""
 	}
 	checked := slices.ContainsFunc(removals, stays)
 	for {
@@ -86,7 +86,7 @@ func (r *Reconciler) staying(
 		for i := range kept {
 			kept[i].Person.Mark = access.Mark{Kind: access.MarkKept}
 		}
-		held, err := r.gate.Admit(ctx, s.name, others)
+		held, err := r.gate.Admit(ctx, s.key, others)
 		if err != nil {
 			// Nobody whose passing is not recorded may lose access. Everything else goes on.
 			s.transient = errors.Join(s.transient, fmt.Errorf("asking the guard: %w", err))
@@ -136,7 +136,9 @@ func (g *gatherer) identities(ctx context.Context, removals []access.Removal) (m
 				return nil, err
 			}
 			name, _ := user.Subject()
-			identities[behind] = access.Identity{ID: users.Items[i].Name, Directory: users.Items[i].Spec.Directory, Name: name}
+			identities[behind] = access.Identity{
+				ID: users.Items[i].Name, Directory: users.Items[i].Spec.Directory, Name: name, UserName: users.Items[i].Spec.UserName,
+			}
 		}
 	}
 	return identities, nil

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -17,7 +18,10 @@ import (
 const (
 	indexGrantRole   = "access.grant.role"
 	indexGrantTarget = "access.grant.target"
+	indexGrantUser   = "access.grant.user"
 	indexGrantScope  = "access.grant.scope"
+	indexRoleLabel   = "access.role.label"
+	indexRoleName    = "access.rbacrole.name"
 	indexMember      = "access.member"
 	indexAssigned    = "access.assigned"
 	indexBindGrant   = "access.binding.grant"
@@ -25,19 +29,39 @@ const (
 	indexUserPrint   = "access.user.print"
 )
 
-// roleByName and roleByDisplayName are the two ways in which a grant names a role, as keys of indexGrantRole.
+// roleByName, roleByDisplayName and roleByLabels are the ways in which a grant names a role, as keys of indexGrantRole.
 func roleByName(name string) string          { return "name/" + name }
 func roleByDisplayName(folded string) string { return "displayName/" + folded }
 
-func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	for _, index := range []struct {
-		object client.Object
-		name   string
-		values client.IndexerFunc
-	}{
+// roleByLabels is the same for all selectors: which of them match a role is tried one by one.
+const roleByLabels = "labels"
+
+// userByName and userByUserName are the ways in which a grant names a person, as keys of indexGrantUser.
+func userByName(name string) string       { return "name/" + name }
+func userByUserName(folded string) string { return "userName/" + folded }
+
+// targetKey is what a grant gives, as a key of indexGrantTarget.
+func targetKey(to v1alpha1.GrantTarget) string {
+	return cmp.Or(to.Kind, v1alpha1.KindClusterRole) + "/" + to.Name
+}
+
+type index struct {
+	object client.Object
+	name   string
+	values client.IndexerFunc
+}
+
+// addIndexes registers all indexes. Roles of Kubernetes RBAC are read only where some may be given.
+func addIndexes(ctx context.Context, indexer client.FieldIndexer, withRoles bool) error {
+	indexes := []index{
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantRole, grantRoles},
+		{&v1alpha1.AccessGrant{}, indexGrantRole, grantRoles},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantTarget, grantTarget},
+		{&v1alpha1.AccessGrant{}, indexGrantTarget, grantTarget},
+		{&v1alpha1.ClusterAccessGrant{}, indexGrantUser, grantUsers},
+		{&v1alpha1.AccessGrant{}, indexGrantUser, grantUsers},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantScope, grantScope},
+		{&v1alpha1.ScimRole{}, indexRoleLabel, roleLabel},
 		{&v1alpha1.ScimUser{}, indexAssigned, assignedRoles},
 		{&v1alpha1.ScimUser{}, indexUserPrint, userPrint},
 		{&v1alpha1.ScimRole{}, indexMember, roleMembers},
@@ -46,7 +70,11 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&rbacv1.RoleBinding{}, indexBindGrant, bindingGrant},
 		{&rbacv1.ClusterRoleBinding{}, indexBindSubject, bindingSubjects},
 		{&rbacv1.RoleBinding{}, indexBindSubject, bindingSubjects},
-	} {
+	}
+	if withRoles {
+		indexes = append(indexes, index{metadata("Role", rbacGroup), indexRoleName, objectName})
+	}
+	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.values); err != nil {
 			return fmt.Errorf("indexing %T by %s: %w", index.object, index.name, err)
 		}
@@ -55,24 +83,42 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 }
 
 func grantRoles(object client.Object) []string {
-	grant, ok := object.(*v1alpha1.ClusterAccessGrant)
-	if !ok {
-		return nil
-	}
 	var keys []string
-	for _, selector := range grant.Spec.Roles {
-		if selector.Name != "" {
+	for _, selector := range rolesOf(object) {
+		switch {
+		case selector.Selector != nil:
+			keys = append(keys, roleByLabels)
+		case selector.Name != "":
 			keys = append(keys, roleByName(selector.Name))
-			continue
+		default:
+			keys = append(keys, roleByDisplayName(v1alpha1.Fold(selector.DisplayName)))
 		}
-		keys = append(keys, roleByDisplayName(v1alpha1.Fold(selector.DisplayName)))
 	}
-	return keys
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
-func grantTarget(object client.Object) []string {
-	if grant, ok := object.(*v1alpha1.ClusterAccessGrant); ok {
-		return []string{grant.Spec.To.Name}
+func grantUsers(object client.Object) []string {
+	var keys []string
+	for _, selector := range usersOf(object) {
+		if selector.Name != "" {
+			keys = append(keys, userByName(selector.Name))
+			continue
+		}
+		keys = append(keys, userByUserName(v1alpha1.Fold(selector.UserName)))
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+func grantTarget(object client.Object) []string { return []string{targetKey(targetOf(object))} }
+
+func objectName(object client.Object) []string { return []string{object.GetName()} }
+
+// roleLabel finds a role by what stands for it in the labels of bindings, where that is not its name.
+func roleLabel(object client.Object) []string {
+	if label := access.RoleLabel(object.GetName()); label != object.GetName() {
+		return []string{label}
 	}
 	return nil
 }
@@ -103,23 +149,19 @@ func sliceMembers(object client.Object) []string {
 }
 
 func bindingGrant(object client.Object) []string {
-	if grant := grantOf(object); grant != "" {
-		return []string{grant}
+	if grant, ok := grantOf(object); ok {
+		return []string{grant.String()}
 	}
 	return nil
 }
 
-// grantOf is the grant that a binding says it belongs to; empty when it is none of ours.
-func grantOf(object client.Object) string {
-	labels := object.GetLabels()
-	if labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
-		return ""
-	}
-	return labels[v1alpha1.LabelGrant]
+// grantOf is the grant that a binding says it belongs to; ok is false when it is none of ours.
+func grantOf(object client.Object) (grant access.GrantKey, ok bool) {
+	return access.GrantOf(object.GetLabels())
 }
 
 func bindingSubjects(object client.Object) []string {
-	if grantOf(object) == "" {
+	if _, ok := grantOf(object); !ok {
 		return nil
 	}
 	var names []string

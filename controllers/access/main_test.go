@@ -151,7 +151,7 @@ type sharedManager struct {
 	err    error
 }
 
-var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}}
+var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}, BindableRoles: []string{"pod-reader"}}
 
 // shared is one controller for all tests of the package: two would both work on every grant.
 var shared = sync.OnceValue(func() sharedManager {

@@ -20,10 +20,15 @@ type reader struct {
 
 // get reads an object by name, without copying it: what it gives must not be changed. It says false when there is no such object.
 func (r *reader) get(ctx context.Context, name string, object client.Object, lookLive bool) (bool, error) {
+	return r.getIn(ctx, "", name, object, lookLive)
+}
+
+// getIn reads an object of a namespace; without one, an object of the cluster.
+func (r *reader) getIn(ctx context.Context, namespace, name string, object client.Object, lookLive bool) (bool, error) {
 	if name == "" || len(content.IsPathSegmentName(name)) > 0 {
 		return false, nil // Member ids and selectors are free text; one that cannot be a name is the name of nothing.
 	}
-	key := client.ObjectKey{Name: name}
+	key := client.ObjectKey{Namespace: namespace, Name: name}
 	err := r.cache.Get(ctx, key, object, client.UnsafeDisableDeepCopy)
 	if err == nil {
 		return true, nil
@@ -35,16 +40,20 @@ func (r *reader) get(ctx context.Context, name string, object client.Object, loo
 		r.absent++
 		return false, nil
 	}
-	return r.getLive(ctx, name, object)
+	return r.getLiveIn(ctx, key, object)
 }
 
 func (r *reader) getLive(ctx context.Context, name string, object client.Object) (bool, error) {
-	err := r.live.Get(ctx, client.ObjectKey{Name: name}, object)
+	return r.getLiveIn(ctx, client.ObjectKey{Name: name}, object)
+}
+
+func (r *reader) getLiveIn(ctx context.Context, key client.ObjectKey, object client.Object) (bool, error) {
+	err := r.live.Get(ctx, key, object)
 	if apierrors.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("reading %T %s: %w", object, name, err)
+		return false, fmt.Errorf("reading %T %s: %w", object, key.Name, err)
 	}
 	return true, nil
 }

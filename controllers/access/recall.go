@@ -16,8 +16,8 @@ func (g *gatherer) begin() {
 	if g.past == nil {
 		g.past = &past{}
 	}
-	if g.past.uid != g.grant.UID || g.past.generation != g.grant.Generation {
-		g.past.uid, g.past.generation, g.past.shards = g.grant.UID, g.grant.Generation, nil
+	if g.past.uid != g.grant.UID || g.past.generation != g.generation {
+		g.past.uid, g.past.generation, g.past.shards = g.grant.UID, g.generation, nil
 	}
 	g.used, g.origins = map[access.PartKey]*knownShard{}, map[string][]origin{}
 	g.state.Known, g.state.Memory = map[access.PartKey]*access.Part{}, &g.past.plan

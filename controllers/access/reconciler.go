@@ -28,26 +28,29 @@ const (
 
 // Reconciler brings the bindings of one grant into the state that the plan asks for.
 type Reconciler struct {
-	cache     client.Reader
-	live      client.Reader
-	writer    client.Client
-	recorder  events.EventRecorder
-	clock     clock.PassiveClock
-	bindable  []string
-	usernames *usernames
-	gate      Gate
+	cache    client.Reader
+	live     client.Reader
+	writer   client.Client
+	recorder events.EventRecorder
+	clock    clock.PassiveClock
+	bindable []string
+	// bindableRoles are the names of the namespaced Roles that may be given.
+	bindableRoles []string
+	usernames     *usernames
+	gate          Gate
 	// memory is what is kept between passes; nil for nothing, which only costs time.
 	memory *memory
 }
 
 // scope is what one reconcile knows and found out.
 type scope struct {
-	name string
-	now  time.Time
+	key access.GrantKey
+	now time.Time
 	// past is what is known of the grant from earlier passes.
 	past *past
-	// grant is nil when there is none, or none any more.
-	grant    *v1alpha1.ClusterAccessGrant
+	// grant is nil when there is none, or none any more; otherwise planned is what the planner knows of it.
+	grant    client.Object
+	planned  access.Grant
 	existing []access.Binding
 	state    access.State
 	plan     access.Result
@@ -63,10 +66,12 @@ type scope struct {
 
 // Reconcile works on one grant: gather, plan, compare, write removals first, then additions, then status.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	s := &scope{name: request.Name, now: r.clock.Now(), past: r.memory.of(request)}
+	s := &scope{
+		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, now: r.clock.Now(), past: r.memory.of(request),
+	}
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
-			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.name, err)
+			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 		}
 	}
 	r.apply(ctx, s)
@@ -82,7 +87,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, s.err()
 	}
 	if err := r.writeStatus(ctx, s); err != nil {
-		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.name, err)
+		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 	}
 	return reconcile.Result{RequeueAfter: s.wait()}, s.err()
 }
@@ -90,8 +95,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // readGrant reads the grant; one that is being deleted counts as deleted, so that what it gave goes at once. As everything that the
 // grant gave goes with it, the cache's word that there is none is not enough.
 func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
-	grant := &v1alpha1.ClusterAccessGrant{}
-	key := client.ObjectKey{Name: s.name}
+	grant, key := newGrant(s.key), objectKey(s.key)
 	err := r.cache.Get(ctx, key, grant)
 	if apierrors.IsNotFound(err) {
 		err = r.live.Get(ctx, key, grant)
@@ -102,8 +106,8 @@ func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("reading the grant: %w", err)
 	}
-	if grant.DeletionTimestamp == nil {
-		s.grant = grant
+	if grant.GetDeletionTimestamp() == nil {
+		s.grant, s.planned = grant, planned(grant)
 	}
 	return nil
 }
@@ -112,18 +116,20 @@ func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
 // these live and plans again.
 func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if s.grant == nil {
-		r.gate.Forget(s.name)
+		r.gate.Forget(s.key)
 		s.changes = access.Diff(s.existing, nil)
 		return nil
 	}
 	g := &gatherer{
-		reader:    reader{cache: r.cache, live: r.live},
-		usernames: r.usernames,
-		grant:     s.grant,
-		bindable:  r.bindable,
-		existing:  s.existing,
-		memory:    r.memory,
-		past:      s.past,
+		reader:        reader{cache: r.cache, live: r.live},
+		usernames:     r.usernames,
+		grant:         s.planned,
+		generation:    s.grant.GetGeneration(),
+		bindable:      r.bindable,
+		bindableRoles: r.bindableRoles,
+		existing:      s.existing,
+		memory:        r.memory,
+		past:          s.past,
 	}
 	if err := s.planWith(ctx, g); err != nil {
 		return err
@@ -176,7 +182,7 @@ func doubts(s *scope, absent int) (bindings map[string]bool, namespaces []string
 			bindings = map[string]bool{}
 		}
 		bindings[change.Name] = true
-		if s.grant.Spec.Scope == v1alpha1.ScopeNamespaces && !known[change.Namespace] {
+		if s.spec().Scope == v1alpha1.ScopeNamespaces && !known[change.Namespace] {
 			known[change.Namespace] = true
 			namespaces = append(namespaces, change.Namespace)
 		}
@@ -188,6 +194,8 @@ func doubts(s *scope, absent int) (bindings map[string]bool, namespaces []string
 }
 
 func (s *scope) outcome() access.Outcome { return s.plan.Outcomes[0] }
+
+func (s *scope) spec() *v1alpha1.ClusterAccessGrantSpec { return &s.planned.Spec }
 
 // wait is how long nothing will happen unless a watch says so; 0 for ever.
 func (s *scope) wait() time.Duration {
@@ -220,7 +228,7 @@ func (s *scope) err() error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("grant %s: %w", s.name, err)
+		return fmt.Errorf("grant %s: %w", s.key, err)
 	}
 	return nil
 }

@@ -16,13 +16,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 )
+
+const rbacGroup = rbacv1.GroupName
 
 // Options are what an installer decides.
 type Options struct {
 	// BindableClusterRoles are the names of the ClusterRoles that grants may give. The operator's own RBAC must hold the verb bind
 	// on them. There is no wildcard.
 	BindableClusterRoles []string
+	// BindableRoles are the names of the Roles that grants may give, in whatever namespace they are. The operator's own RBAC must
+	// hold the verb bind on them, and, if there are any, read Roles.
+	BindableRoles []string
 	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 1.
 	MaxConcurrentReconciles int
 	// Clock tells the time; nil means the real one.
@@ -43,32 +49,35 @@ func CacheOptions() map[client.Object]cache.ByObject {
 
 // SetupWithManager adds the controller and its indexes to a manager. The indexes of store.SetupIndexes must be registered.
 func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options) error {
-	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := addIndexes(ctx, mgr.GetFieldIndexer(), len(options.BindableRoles) > 0); err != nil {
 		return err
 	}
 	r := NewReconciler(mgr, options)
 	r.memory = newMemory()
 	w := &watcher{cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory}
-	err := builder.ControllerManagedBy(mgr).
+	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: max(1, options.MaxConcurrentReconciles),
 		}).
 		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.grant)).
+		Watches(&v1alpha1.AccessGrant{}, onStart(w.grant)).
 		Watches(&v1alpha1.ScimRole{}, on(w.role)).
 		Watches(&v1alpha1.ScimUser{}, on(w.observing(w.user))).
 		Watches(&v1alpha1.ScimClaim{}, on(w.observing(w.claim))).
 		Watches(&v1alpha1.ScimDirectory{}, on(w.observing(w.directory))).
 		WatchesMetadata(metadata("Namespace", ""), on(w.namespace)).
-		WatchesMetadata(metadata("ClusterRole", rbacv1.GroupName), on(w.clusterRole)).
+		WatchesMetadata(metadata("ClusterRole", rbacGroup), on(w.clusterRole)).
 		Watches(&rbacv1.ClusterRoleBinding{}, onStart(w.binding)).
 		Watches(&rbacv1.RoleBinding{}, onStart(w.binding)).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error {
-			r.gate.OnRelease(func(grants []string) { enqueue(q, effect{grants: grants, priority: priorityRevoke}) })
+			r.gate.OnRelease(func(grants []access.GrantKey) { enqueue(q, effect{grants: grants, priority: priorityRevoke}) })
 			return nil
-		})).
-		Complete(r)
-	if err != nil {
+		}))
+	if len(options.BindableRoles) > 0 {
+		controlled = controlled.WatchesMetadata(metadata("Role", rbacGroup), on(w.namespacedRole))
+	}
+	if err := controlled.Complete(r); err != nil {
 		return fmt.Errorf("setting up the access controller: %w", err)
 	}
 	return nil
@@ -83,13 +92,14 @@ func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
 		options.Gate = openGate{}
 	}
 	return &Reconciler{
-		cache:     mgr.GetCache(),
-		live:      mgr.GetAPIReader(),
-		writer:    mgr.GetClient(),
-		recorder:  mgr.GetEventRecorder("scim-operator-access"),
-		clock:     options.Clock,
-		bindable:  slices.Sorted(slices.Values(options.BindableClusterRoles)),
-		usernames: newUsernames(),
-		gate:      options.Gate,
+		cache:         mgr.GetCache(),
+		live:          mgr.GetAPIReader(),
+		writer:        mgr.GetClient(),
+		recorder:      mgr.GetEventRecorder("scim-operator-access"),
+		clock:         options.Clock,
+		bindable:      slices.Sorted(slices.Values(options.BindableClusterRoles)),
+		bindableRoles: slices.Sorted(slices.Values(options.BindableRoles)),
+		usernames:     newUsernames(),
+		gate:          options.Gate,
 	}
 }

@@ -125,3 +125,20 @@ func TestStillBound(t *testing.T) {
 		t.Errorf("reason: nobody is called nothing; got %v, %v", got, err)
 	}
 }
+
+// labelBlind lacks a role in lists, too.
+type labelBlind struct{ *forgetful }
+
+func (l *labelBlind) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	err := l.forgetful.List(ctx, list, opts...)
+	if roles, ok := list.(*v1alpha1.ScimRoleList); ok {
+		kept := roles.Items[:0:0]
+		for _, role := range roles.Items {
+			if role.Name != l.name {
+				kept = append(kept, role)
+			}
+		}
+		roles.Items = kept
+	}
+	return err
+}

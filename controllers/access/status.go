@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,13 +29,13 @@ func (r *Reconciler) report(s *scope) {
 	if len(s.done) > 0 {
 		r.recorder.Eventf(s.grant, nil, corev1.EventTypeNormal, "BindingsChanged", "Enforce", "%s", summary(s.done))
 	}
-	before := apimeta.FindStatusCondition(s.grant.Status.Conditions, v1alpha1.GrantReady)
+	before := apimeta.FindStatusCondition(statusOf(s.grant).Conditions, v1alpha1.GrantReady)
 	if s.transient != nil {
 		return
 	}
-	s.grant = s.grant.DeepCopy()
-	setStatus(&s.grant.Status, s)
-	after := apimeta.FindStatusCondition(s.grant.Status.Conditions, v1alpha1.GrantReady)
+	s.grant = s.grant.DeepCopyObject().(client.Object)
+	setStatus(statusOf(s.grant), s)
+	after := apimeta.FindStatusCondition(statusOf(s.grant).Conditions, v1alpha1.GrantReady)
 	if after.Status == metav1.ConditionFalse && (before == nil || before.Reason != after.Reason || before.Message != after.Message) {
 		r.recorder.Eventf(s.grant, nil, corev1.EventTypeWarning, after.Reason, "Enforce", "%s", shorten(after.Message, 1000))
 	}
@@ -42,16 +43,16 @@ func (r *Reconciler) report(s *scope) {
 
 // writeStatus writes status if it differs from what the API server is known to have.
 func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
-	old := &v1alpha1.ClusterAccessGrant{}
-	err := r.cache.Get(ctx, client.ObjectKey{Name: s.name}, old)
+	old := newGrant(s.key)
+	err := r.cache.Get(ctx, objectKey(s.key), old)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading the grant: %w", err)
 	}
-	if err != nil || old.UID != s.grant.UID || apiequality.Semantic.DeepEqual(old.Status, s.grant.Status) {
+	if err != nil || old.GetUID() != s.grant.GetUID() || apiequality.Semantic.DeepEqual(statusOf(old), statusOf(s.grant)) {
 		return nil
 	}
-	next := old.DeepCopy()
-	next.Status = s.grant.Status
+	next := old.DeepCopyObject().(client.Object)
+	*statusOf(next) = *statusOf(s.grant)
 	err = r.writer.Status().Patch(ctx, next, client.MergeFrom(old), client.FieldOwner(v1alpha1.ManagedBy))
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing status: %w", err)
@@ -62,9 +63,9 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 // setStatus derives status from the scope and nothing else.
 func setStatus(status *v1alpha1.GrantStatus, s *scope) {
 	outcome := s.outcome()
-	status.ObservedGeneration = s.grant.Generation
+	status.ObservedGeneration = s.grant.GetGeneration()
 	status.RoleNames = shorten(strings.Join(roleNames(s), ", "), maxRoleNames)
-	status.ScopeSummary, status.Namespaces = scopeSummary(s.grant.Spec.Scope, len(outcome.Namespaces))
+	status.ScopeSummary, status.Namespaces = scopeSummary(s.spec().Scope, len(outcome.Namespaces))
 	status.Users = number(outcome.Users + len(s.held))
 	status.Bindings = number(len(s.desired) - failedCreates(s.failures))
 	status.RefusedUsers = nil
@@ -74,7 +75,7 @@ func setStatus(status *v1alpha1.GrantStatus, s *scope) {
 		}
 	}
 	ready := verdict(s)
-	ready.Type, ready.ObservedGeneration = v1alpha1.GrantReady, s.grant.Generation
+	ready.Type, ready.ObservedGeneration = v1alpha1.GrantReady, s.grant.GetGeneration()
 	ready.LastTransitionTime = metav1.NewTime(s.now)
 	apimeta.SetStatusCondition(&status.Conditions, ready)
 }
@@ -101,14 +102,18 @@ func scopeSummary(scope v1alpha1.GrantScope, namespaces int) (string, *int32) {
 	return count(namespaces, "namespace"), number(namespaces)
 }
 
-// roleNames are the display names of the roles in the order of spec.
+// roleNames are the display names of the roles, or the selectors that find them, in the order of spec.
 func roleNames(s *scope) []string {
 	displayNames := map[string]string{}
 	for _, role := range s.state.Roles {
 		displayNames[role.ID] = role.DisplayName
 	}
 	var names []string
-	for _, selector := range s.grant.Spec.Roles {
+	for _, selector := range s.spec().Roles {
+		if selector.Selector != nil {
+			names = append(names, metav1.FormatLabelSelector(selector.Selector))
+			continue
+		}
 		name := selector.DisplayName
 		if selector.Name != "" {
 			name = displayNames[selector.Name]
@@ -123,31 +128,37 @@ func roleNames(s *scope) []string {
 
 // verdict is the condition Ready without its times. What is most in need of a person comes first.
 func verdict(s *scope) metav1.Condition {
-	outcome, target := s.outcome(), s.grant.Spec.To.Name
+	outcome, spec, target := s.outcome(), s.spec(), access.RoleRef(s.spec().To)
 	switch {
 	case outcome.Phase == access.PhaseExpired && len(s.failures) == 0:
-		return is(v1alpha1.ReasonExpired, "The grant expired at "+instant(s.grant.Spec.Validity.ExpiresAt)+" and gives nothing. "+
+		return is(v1alpha1.ReasonExpired, "The grant expired at "+instant(spec.Validity.ExpiresAt)+" and gives nothing. "+
 			"Delete it, or set a later spec.validity.expiresAt.")
 	case outcome.TargetNotAllowed:
-		return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The operator may not give ClusterRole %q. Ask whoever installs the "+
-			"operator to add it to access.bindableClusterRoles.", target))
+		return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The operator may not give %s %q. Ask whoever installs the "+
+			"operator to add it to %s.", target.Kind, target.Name, allowList(target)))
 	case outcome.TargetNotFound:
-		return isNot(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("ClusterRole %q does not exist. Create it, or correct spec.to.name.", target))
+		return isNot(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("%s %q does not exist. Create it, or correct spec.to.", target.Kind, target.Name))
 	case len(s.failures) > 0:
 		return failed(s.failures, target)
 	case outcome.Phase == access.PhaseNotYetValid:
-		return is(v1alpha1.ReasonNotYetValid, "The grant gives nothing before "+instant(s.grant.Spec.Validity.NotBefore)+".")
+		return is(v1alpha1.ReasonNotYetValid, "The grant gives nothing before "+instant(spec.Validity.NotBefore)+".")
 	case len(outcome.RolesIncomplete) > 0:
 		return isNot(v1alpha1.ReasonSliceNotFound, "Some members of ScimRole "+list(quote(outcome.RolesIncomplete))+" cannot be read, "+
 			"because a ScimRoleSlice is missing. Their bindings stay as they are. Push the group again from the identity provider.")
 	case len(outcome.RolesNotFound) > 0:
 		return isNot(v1alpha1.ReasonRoleNotFound, "No ScimRole counts with "+list(selectors(outcome.RolesNotFound))+
 			". Push the group from the identity provider, or correct spec.roles.")
+	case len(outcome.UsersNotFound) > 0:
+		return isNot(v1alpha1.ReasonUserNotFound, "No ScimUser counts with "+list(userSelectors(outcome.UsersNotFound))+
+			". Push the user from the identity provider, or correct spec.users.")
 	case outcome.SelectorError != "":
 		return isNot(v1alpha1.ReasonNamespaceNotFound, "spec.namespaces.selector selects nothing: "+outcome.SelectorError+". Correct it.")
 	case len(outcome.NamespacesNotFound) > 0:
 		return isNot(v1alpha1.ReasonNamespaceNotFound, "Namespace "+list(quote(outcome.NamespacesNotFound))+" does not exist, or is being "+
 			"deleted. Create it, or correct spec.namespaces.names.")
+	case len(outcome.TargetNotFoundIn) > 0:
+		return isNot(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("Role %q does not exist in namespace %s. Create it there, or leave the "+
+			"namespace out.", target.Name, list(quote(outcome.TargetNotFoundIn))))
 	case len(outcome.Refused) > 0:
 		return isNot(v1alpha1.ReasonSubjectsRefused, count(len(outcome.Refused), "user")+" left out: "+list(refusals(outcome.Refused))+
 			". Correct their userName, or spec.identity.username of their ScimDirectory.")
@@ -164,12 +175,12 @@ func isNot(reason, message string) metav1.Condition {
 }
 
 // failed says what the API server refused. A missing bind permission comes first, because it explains all the rest.
-func failed(failures []failure, target string) metav1.Condition {
+func failed(failures []failure, target rbacv1.RoleRef) metav1.Condition {
 	var texts []string
 	for _, failed := range failures {
 		if failed.notAllowed {
-			return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The API server does not let the operator bind ClusterRole %q. Ask "+
-				"whoever installs the operator to add it to access.bindableClusterRoles, which gives it the verb bind.", target))
+			return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The API server does not let the operator bind %s %q. Ask "+
+				"whoever installs the operator to add it to %s, which gives it the verb bind.", target.Kind, target.Name, allowList(target)))
 		}
 		texts = append(texts, shorten(failed.err.Error(), 1000))
 	}
@@ -182,6 +193,10 @@ func selectors(all []v1alpha1.RoleSelector) []string {
 	texts := make([]string, len(all))
 	for i, selector := range all {
 		switch {
+		case selector.Selector != nil && selector.Directory != "":
+			texts[i] = fmt.Sprintf("labels %q in directory %q", metav1.FormatLabelSelector(selector.Selector), selector.Directory)
+		case selector.Selector != nil:
+			texts[i] = fmt.Sprintf("labels %q", metav1.FormatLabelSelector(selector.Selector))
 		case selector.Name != "":
 			texts[i] = fmt.Sprintf("name %q", selector.Name)
 		case selector.Directory != "":
@@ -191,6 +206,29 @@ func selectors(all []v1alpha1.RoleSelector) []string {
 		}
 	}
 	return texts
+}
+
+func userSelectors(all []v1alpha1.UserSelector) []string {
+	texts := make([]string, len(all))
+	for i, selector := range all {
+		switch {
+		case selector.Name != "":
+			texts[i] = fmt.Sprintf("name %q", selector.Name)
+		case selector.Directory != "":
+			texts[i] = fmt.Sprintf("userName %q in directory %q", selector.UserName, selector.Directory)
+		default:
+			texts[i] = fmt.Sprintf("userName %q", selector.UserName)
+		}
+	}
+	return texts
+}
+
+// allowList is the value of the chart that lets the operator give something.
+func allowList(target rbacv1.RoleRef) string {
+	if target.Kind == v1alpha1.KindRole {
+		return "access.bindableRoles"
+	}
+	return "access.bindableClusterRoles"
 }
 
 func refusals(all []access.Refusal) []string {

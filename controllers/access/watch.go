@@ -3,13 +3,13 @@ package access
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -27,7 +27,7 @@ const priorityRevoke = 100
 
 // effect is what an event means: grants to look at, and how urgently.
 type effect struct {
-	grants   []string
+	grants   []access.GrantKey
 	priority int
 }
 
@@ -65,9 +65,9 @@ func handle(of change, initial bool) handler.EventHandler {
 }
 
 func enqueue(q queue, found effect) {
-	slices.Sort(found.grants)
-	for _, name := range slices.Compact(found.grants) {
-		request := reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}
+	slices.SortFunc(found.grants, access.GrantKey.Compare)
+	for _, key := range slices.Compact(found.grants) {
+		request := requestFor(key)
 		if prioritised, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
 			prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: &found.priority}, request)
 			continue
@@ -86,23 +86,26 @@ type watcher struct {
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
 	if after == nil {
-		return effect{grants: []string{before.GetName()}, priority: priorityRevoke}
+		return effect{grants: []access.GrantKey{keyOf(before)}, priority: priorityRevoke}
 	}
 	if before == nil {
-		return effect{grants: []string{after.GetName()}}
+		return effect{grants: []access.GrantKey{keyOf(after)}}
 	}
 	same := before.GetUID() == after.GetUID() && before.GetGeneration() == after.GetGeneration()
 	if same && (before.GetDeletionTimestamp() == nil) == (after.GetDeletionTimestamp() == nil) {
 		return effect{}
 	}
-	return effect{grants: []string{after.GetName()}, priority: priorityRevoke}
+	return effect{grants: []access.GrantKey{keyOf(after)}, priority: priorityRevoke}
 }
 
 func (w *watcher) binding(_ context.Context, before, after client.Object) effect {
 	var found effect
 	for _, object := range []client.Object{before, after} {
-		if object != nil && grantOf(object) != "" {
-			found.grants = append(found.grants, grantOf(object))
+		if object == nil {
+			continue
+		}
+		if key, ok := grantOf(object); ok {
+			found.grants = append(found.grants, key)
 		}
 	}
 	return found
@@ -112,7 +115,10 @@ func (w *watcher) role(ctx context.Context, beforeObject, afterObject client.Obj
 	before, _ := beforeObject.(*v1alpha1.ScimRole)
 	after, _ := afterObject.(*v1alpha1.ScimRole)
 	if before != nil && after != nil && before.Generation == after.Generation && before.UID == after.UID {
-		return effect{}
+		if maps.Equal(before.Labels, after.Labels) {
+			return effect{}
+		}
+		return w.relabelled(ctx, before, after)
 	}
 	var found effect
 	for _, role := range []*v1alpha1.ScimRole{before, after} {
@@ -173,7 +179,7 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 
 // grantsBinding finds the grants whose bindings name a user at present, whatever the roles say: a binding may be held for a slice that
 // is missing, and then no role lists the user.
-func (w *watcher) grantsBinding(ctx context.Context, user *v1alpha1.ScimUser) []string {
+func (w *watcher) grantsBinding(ctx context.Context, user *v1alpha1.ScimUser) []access.GrantKey {
 	name, _, _ := strings.Cut(w.subject(ctx, user), "\n")
 	if name == "" {
 		return nil
@@ -184,12 +190,14 @@ func (w *watcher) grantsBinding(ctx context.Context, user *v1alpha1.ScimUser) []
 	if err := errors.Join(w.cache.List(ctx, &wide, options...), w.cache.List(ctx, &narrow, options...)); err != nil {
 		log.FromContext(ctx).Error(err, "cannot find the bindings of a user")
 	}
-	var grants []string
+	var grants []access.GrantKey
 	for i := range wide.Items {
-		grants = append(grants, grantOf(&wide.Items[i]))
+		key, _ := grantOf(&wide.Items[i])
+		grants = append(grants, key)
 	}
 	for i := range narrow.Items {
-		grants = append(grants, grantOf(&narrow.Items[i]))
+		key, _ := grantOf(&narrow.Items[i])
+		grants = append(grants, key)
 	}
 	return grants
 }
@@ -224,13 +232,14 @@ func (w *watcher) claim(ctx context.Context, beforeObject, afterObject client.Ob
 	return found
 }
 
-func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) []string {
+func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) []access.GrantKey {
 	if claim.Spec.Attribute == v1alpha1.ClaimUserName {
+		grants := w.grantsBy(ctx, indexGrantUser, userByUserName(claim.Spec.Value))
 		owner := &v1alpha1.ScimUser{}
 		if err := w.cache.Get(ctx, client.ObjectKey{Name: claim.Spec.Owner}, owner, client.UnsafeDisableDeepCopy); err == nil {
-			return append(w.grantsOfMember(ctx, owner), w.grantsBinding(ctx, owner)...)
+			return slices.Concat(grants, w.grantsOfMember(ctx, owner), w.grantsBinding(ctx, owner))
 		}
-		return w.grantsOfUser(ctx, claim.Spec.Owner)
+		return append(grants, w.grantsOfUser(ctx, claim.Spec.Owner)...)
 	}
 	return append(w.grantsBy(ctx, indexGrantRole, roleByDisplayName(claim.Spec.Value)),
 		w.grantsBy(ctx, indexGrantRole, roleByName(claim.Spec.Owner))...)
@@ -245,18 +254,19 @@ func (w *watcher) directory(ctx context.Context, beforeObject, afterObject clien
 		before.Spec.RoleAssignment == after.Spec.RoleAssignment && apiequality.Semantic.DeepEqual(before.Spec.Guard, after.Spec.Guard) {
 		return w.defaultRoles(ctx, before, after)
 	}
-	return effect{grants: append(w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeCluster)),
-		w.grantsBy(ctx, indexGrantScope, string(v1alpha1.ScopeNamespaces))...)}
+	return effect{grants: w.listGrants(ctx)}
 }
 
 func (w *watcher) clusterRole(ctx context.Context, before, after client.Object) effect {
 	if before != nil && after != nil {
 		return effect{}
 	}
+	object, priority := after, 0
 	if after == nil {
-		return effect{grants: w.grantsBy(ctx, indexGrantTarget, before.GetName()), priority: priorityRevoke}
+		object, priority = before, priorityRevoke
 	}
-	return effect{grants: w.grantsBy(ctx, indexGrantTarget, after.GetName())}
+	target := targetKey(v1alpha1.GrantTarget{Kind: v1alpha1.KindClusterRole, Name: object.GetName()})
+	return effect{grants: w.grantsBy(ctx, indexGrantTarget, target), priority: priority}
 }
 
 func (w *watcher) namespace(ctx context.Context, before, after client.Object) effect {
@@ -270,11 +280,11 @@ func (w *watcher) namespace(ctx context.Context, before, after client.Object) ef
 		log.FromContext(ctx).Error(err, "cannot find the grants of a namespace")
 		return effect{}
 	}
-	found := effect{}
+	found := effect{grants: w.grantsWithin(ctx, before, after)}
 	for i := range grants.Items {
 		was, is := selects(&grants.Items[i], before), selects(&grants.Items[i], after)
 		if was != is {
-			found.grants = append(found.grants, grants.Items[i].Name)
+			found.grants = append(found.grants, keyOf(&grants.Items[i]))
 		}
 		if was && !is {
 			found.priority = priorityRevoke
@@ -288,6 +298,9 @@ func selects(grant *v1alpha1.ClusterAccessGrant, namespace client.Object) bool {
 	if namespace == nil || namespace.GetDeletionTimestamp() != nil || grant.Spec.Namespaces == nil {
 		return false
 	}
+	if slices.Contains(grant.Spec.Namespaces.ExcludeNames, namespace.GetName()) {
+		return false
+	}
 	if slices.Contains(grant.Spec.Namespaces.Names, namespace.GetName()) {
 		return true
 	}
@@ -295,8 +308,8 @@ func selects(grant *v1alpha1.ClusterAccessGrant, namespace client.Object) bool {
 	return err == nil && selector.Matches(labels.Set(namespace.GetLabels()))
 }
 
-// grantsOfUser finds the grants that name a role that lists the user, inline, as a local member, or in a slice.
-func (w *watcher) grantsOfUser(ctx context.Context, id string) []string {
+// grantsOfUser finds the grants that name the user, or a role that lists the user, inline, as a local member, or in a slice.
+func (w *watcher) grantsOfUser(ctx context.Context, id string) []access.GrantKey {
 	byMember := client.MatchingFields{indexMember: id}
 	var roles v1alpha1.ScimRoleList
 	if err := w.cache.List(ctx, &roles, byMember, client.UnsafeDisableDeepCopy); err != nil {
@@ -306,7 +319,7 @@ func (w *watcher) grantsOfUser(ctx context.Context, id string) []string {
 	if err := w.cache.List(ctx, &memberSlices, byMember, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "cannot find the slices of a user")
 	}
-	var grants []string
+	grants := w.grantsBy(ctx, indexGrantUser, userByName(id))
 	for i := range roles.Items {
 		grants = append(grants, w.grantsOfRole(ctx, &roles.Items[i])...)
 	}
@@ -320,19 +333,7 @@ func (w *watcher) grantsOfUser(ctx context.Context, id string) []string {
 	return grants
 }
 
-func (w *watcher) grantsOfRole(ctx context.Context, role *v1alpha1.ScimRole) []string {
-	return append(w.grantsBy(ctx, indexGrantRole, roleByName(role.Name)),
-		w.grantsBy(ctx, indexGrantRole, roleByDisplayName(v1alpha1.Fold(role.Spec.DisplayName)))...)
-}
-
-func (w *watcher) grantsBy(ctx context.Context, index, value string) []string {
-	var grants v1alpha1.ClusterAccessGrantList
-	if err := w.cache.List(ctx, &grants, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
-		log.FromContext(ctx).Error(err, "cannot find grants", "index", index)
-	}
-	names := make([]string, len(grants.Items))
-	for i := range grants.Items {
-		names[i] = grants.Items[i].Name
-	}
-	return names
+func (w *watcher) grantsOfRole(ctx context.Context, role *v1alpha1.ScimRole) []access.GrantKey {
+	return slices.Concat(w.grantsBy(ctx, indexGrantRole, roleByName(role.Name)),
+		w.grantsBy(ctx, indexGrantRole, roleByDisplayName(v1alpha1.Fold(role.Spec.DisplayName))), w.grantsSelecting(ctx, role))
 }

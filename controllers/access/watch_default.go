@@ -7,15 +7,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 )
 
-// grantsOfMember finds the grants that name a role that the user is a member of, by a list or by a rule.
-func (w *watcher) grantsOfMember(ctx context.Context, user *v1alpha1.ScimUser) []string {
-	return slices.Concat(w.grantsOfUser(ctx, user.Name), w.grantsByDefault(ctx, user.Spec.Directory), w.grantsOfRoles(ctx, assignedRoles(user)))
+// grantsOfMember finds the grants that name the user, or a role that the user is a member of, by a list or by a rule.
+func (w *watcher) grantsOfMember(ctx context.Context, user *v1alpha1.ScimUser) []access.GrantKey {
+	return slices.Concat(w.grantsOfUser(ctx, user.Name), w.grantsByDefault(ctx, user.Spec.Directory), w.grantsOfRoles(ctx, assignedRoles(user)),
+		w.grantsBy(ctx, indexGrantUser, userByUserName(v1alpha1.Fold(user.Spec.UserName))))
 }
 
 // grantsByDefault finds the grants that name a default role of a directory.
-func (w *watcher) grantsByDefault(ctx context.Context, name string) []string {
+func (w *watcher) grantsByDefault(ctx context.Context, name string) []access.GrantKey {
 	if name == "" {
 		return nil
 	}
@@ -35,12 +37,13 @@ func (w *watcher) defaultRoles(ctx context.Context, before, after *v1alpha1.Scim
 	return found
 }
 
-func except(names, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+// except gives those of a list that another does not have.
+func except[T comparable](all, others []T) []T {
+	return slices.DeleteFunc(slices.Clone(all), func(one T) bool { return slices.Contains(others, one) })
 }
 
-func (w *watcher) grantsOfRoles(ctx context.Context, names []string) []string {
-	var grants []string
+func (w *watcher) grantsOfRoles(ctx context.Context, names []string) []access.GrantKey {
+	var grants []access.GrantKey
 	for _, name := range names {
 		role := &v1alpha1.ScimRole{}
 		if err := w.cache.Get(ctx, client.ObjectKey{Name: name}, role, client.UnsafeDisableDeepCopy); err == nil {

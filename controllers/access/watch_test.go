@@ -15,13 +15,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/access"
 )
 
 func TestRevocationOvertakes(t *testing.T) {
 	q := priorityqueue.New[reconcile.Request]("overtake")
 	defer q.ShutDown()
 	named := func(name string, priority int) change {
-		return func(context.Context, client.Object, client.Object) effect { return effect{[]string{name}, priority} }
+		return func(context.Context, client.Object, client.Object) effect {
+			return effect{[]access.GrantKey{{Name: name}}, priority}
+		}
 	}
 	object := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
 	onStart(named("resync", 0)).Create(t.Context(), event.CreateEvent{Object: object, IsInInitialList: true}, q)
@@ -53,7 +56,7 @@ func TestWhatAnEventMeans(t *testing.T) {
 	w.create(grantFor("event", "Event", "view"))
 	w.eventuallyCan("event@example.com", "", true, "the world is in place")
 	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames()}
-	grants := []string{"event"}
+	grants := []access.GrantKey{{Name: "event"}}
 
 	user := func(change func(*v1alpha1.ScimUser)) *v1alpha1.ScimUser {
 		u := &v1alpha1.ScimUser{
@@ -124,7 +127,8 @@ func recordEffect(t *testing.T, of change, before, after client.Object) effect {
 			return found
 		}
 		if request.Name != "the end" {
-			found.grants, found.priority = append(found.grants, request.Name), priority
+			key := access.GrantKey{Namespace: request.Namespace, Name: request.Name}
+			found.grants, found.priority = append(found.grants, key), priority
 		}
 	}
 }

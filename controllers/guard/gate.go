@@ -37,11 +37,11 @@ type Gate struct {
 
 	mu sync.Mutex
 	// seen are the grants that were looked at since the start.
-	seen map[string]bool
+	seen map[access.GrantKey]bool
 	// grants says which plans a grant has removals in.
-	grants map[string][]access.PlanKey
+	grants map[access.GrantKey][]access.PlanKey
 	plans  map[access.PlanKey]*plan
-	wake   func(grants []string)
+	wake   func(grants []access.GrantKey)
 	// changed asks for a look at a plan, soon.
 	changed func(plan string)
 }
@@ -64,13 +64,13 @@ func NewGate(mgr manager.Manager, options Options) (*Gate, error) {
 	return &Gate{
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("scim-operator-guard"), clock: options.Clock, metrics: counters,
-		seen: map[string]bool{}, grants: map[string][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
-		wake: func([]string) {}, changed: func(string) {},
+		seen: map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
+		wake: func([]access.GrantKey) {}, changed: func(string) {},
 	}, nil
 }
 
 // OnRelease says what to do with grants some of whose held removals may take effect now. It must not call the gate.
-func (g *Gate) OnRelease(wake func(grants []string)) {
+func (g *Gate) OnRelease(wake func(grants []access.GrantKey)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.wake = wake
@@ -83,7 +83,7 @@ func (g *Gate) onChange(changed func(plan string)) {
 }
 
 // Forget says that a grant is gone, and with it what it would take away.
-func (g *Gate) Forget(grant string) {
+func (g *Gate) Forget(grant access.GrantKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.register(grant, nil)
@@ -93,7 +93,7 @@ func (g *Gate) Forget(grant string) {
 
 // Admit takes the removals of one grant, all of them, and gives the names that must stay with their marks, by plan. Whoever is not
 // among them has been recorded as passed in the API server before it returns. On an error nobody may lose access.
-func (g *Gate) Admit(ctx context.Context, grant string, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
+func (g *Gate) Admit(ctx context.Context, grant access.GrantKey, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	first := !g.seen[grant]
@@ -122,7 +122,7 @@ func (g *Gate) changedAll() {
 }
 
 // register replaces the removals of a grant and names the plans that this concerns.
-func (g *Gate) register(grant string, removals []access.Removal) []access.PlanKey {
+func (g *Gate) register(grant access.GrantKey, removals []access.Removal) []access.PlanKey {
 	touched := g.grants[grant]
 	for _, key := range touched {
 		g.plans[key].forget(grant)
@@ -155,7 +155,7 @@ func (g *Gate) plan(key access.PlanKey) *plan {
 }
 
 // evaluate decides about a plan, stores who passes, and wakes the other grants that somebody was released for.
-func (g *Gate) evaluate(ctx context.Context, p *plan, grant string) error {
+func (g *Gate) evaluate(ctx context.Context, p *plan, grant access.GrantKey) error {
 	guard, on, err := g.guardOf(ctx, p.key.Directory)
 	if err != nil {
 		return err
@@ -232,9 +232,23 @@ func (g *Gate) active(ctx context.Context, p *plan) (int, error) {
 func (g *Gate) complete(ctx context.Context) (bool, error) {
 	var grants v1alpha1.ClusterAccessGrantList
 	if err := g.cached.List(ctx, &grants, client.UnsafeDisableDeepCopy); err != nil {
-		return false, fmt.Errorf("listing grants: %w", err)
+		return false, fmt.Errorf("listing ClusterAccessGrants: %w", err)
 	}
-	return !slices.ContainsFunc(grants.Items, func(grant v1alpha1.ClusterAccessGrant) bool { return !g.seen[grant.Name] }), nil
+	for i := range grants.Items {
+		if !g.seen[access.GrantKey{Name: grants.Items[i].Name}] {
+			return false, nil
+		}
+	}
+	var narrow v1alpha1.AccessGrantList
+	if err := g.cached.List(ctx, &narrow, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("listing AccessGrants: %w", err)
+	}
+	for i := range narrow.Items {
+		if !g.seen[access.GrantKey{Namespace: narrow.Items[i].Namespace, Name: narrow.Items[i].Name}] {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // guardOf gives the guard of a directory. Off, and of a directory that does not exist, it holds nobody.
@@ -255,8 +269,8 @@ func (g *Gate) guardOf(ctx context.Context, directory string) (guard v1alpha1.Gu
 }
 
 // adopt makes an answer the present state, and wakes the grants, but the one that asks, which hold somebody who was released.
-func (g *Gate) adopt(p *plan, answer access.Answer, asking string) {
-	var woken []string
+func (g *Gate) adopt(p *plan, answer access.Answer, asking access.GrantKey) {
+	var woken []access.GrantKey
 	for name := range p.held {
 		if _, still := answer.Held[name]; still || p.candidates[name] == nil {
 			continue
@@ -273,7 +287,7 @@ func (g *Gate) adopt(p *plan, answer access.Answer, asking string) {
 		p.lastNew = g.clock.Now()
 	}
 	if len(woken) > 0 {
-		slices.Sort(woken)
+		slices.SortFunc(woken, access.GrantKey.Compare)
 		g.wake(slices.Compact(woken))
 	}
 }

@@ -35,7 +35,7 @@ type plan struct {
 // candidate is one name that would lose access.
 type candidate struct {
 	// grants has, for each grant that would take something from the name, what it said.
-	grants map[string]said
+	grants map[access.GrantKey]said
 }
 
 type said struct {
@@ -54,10 +54,10 @@ func (p *plan) kind() access.MarkKind {
 	return access.MarkMembers
 }
 
-func (p *plan) remember(grant string, removal access.Removal) {
+func (p *plan) remember(grant access.GrantKey, removal access.Removal) {
 	c := p.candidates[removal.Name]
 	if c == nil {
-		c = &candidate{grants: map[string]said{}}
+		c = &candidate{grants: map[access.GrantKey]said{}}
 		p.candidates[removal.Name] = c
 	}
 	now := said{mark: removal.Person.Mark, size: removal.Size}
@@ -67,7 +67,7 @@ func (p *plan) remember(grant string, removal access.Removal) {
 	c.grants[grant] = now
 }
 
-func (p *plan) forget(grant string) {
+func (p *plan) forget(grant access.GrantKey) {
 	for name, c := range p.candidates {
 		delete(c.grants, grant)
 		if len(c.grants) == 0 {
@@ -86,7 +86,7 @@ func (p *plan) asked() []access.Candidate {
 	all := make([]access.Candidate, 0, len(p.candidates))
 	for name, c := range p.candidates {
 		mark, known := p.marks[name]
-		for _, grant := range slices.Sorted(maps.Keys(c.grants)) {
+		for _, grant := range slices.SortedFunc(maps.Keys(c.grants), access.GrantKey.Compare) {
 			if said := c.grants[grant].mark; !known && said.Kind == p.kind() {
 				mark, known = said, true
 			}

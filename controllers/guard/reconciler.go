@@ -78,7 +78,7 @@ func (g *Gate) look(ctx context.Context, p *plan) (time.Duration, error) {
 		return 0, err
 	}
 	if !on {
-		g.adopt(p, access.Answer{}, "")
+		g.adopt(p, access.Answer{}, access.GrantKey{})
 		return 0, g.drop(ctx, p)
 	}
 	complete, err := g.complete(ctx)
@@ -95,7 +95,7 @@ func (g *Gate) look(ctx context.Context, p *plan) (time.Duration, error) {
 	}
 	limits := access.LimitsOf(guard, p.key)
 	if len(answer.Held) == 0 && len(p.candidates) == 0 && decided == nil && answer.Ledger.Quiet(g.clock.Now(), limits.Window) {
-		g.adopt(p, answer, "")
+		g.adopt(p, answer, access.GrantKey{})
 		return 0, g.drop(ctx, p)
 	}
 	if p.object != nil || len(answer.Held) > 0 || answer.Passed {
@@ -103,7 +103,7 @@ func (g *Gate) look(ctx context.Context, p *plan) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	g.adopt(p, answer, "")
+	g.adopt(p, answer, access.GrantKey{})
 	return g.next(p, limits), nil
 }
 

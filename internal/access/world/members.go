@@ -56,7 +56,9 @@ func distinct(values []string) []string {
 
 // planRole is a role in the planner's terms. One that does not count has no members there, as it gives nothing.
 func (w *World) planRole(role *v1alpha1.ScimRole) access.Role {
-	planned := access.Role{ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory, Counts: w.RoleCounts(role)}
+	planned := access.Role{
+		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory, Labels: role.Labels, Counts: w.RoleCounts(role),
+	}
 	if !planned.Counts {
 		return planned
 	}

@@ -69,13 +69,14 @@ func (w *World) UserCounts(user *v1alpha1.ScimUser) bool {
 
 // plan is what the planner must know of a user.
 func (w *World) plan(user *v1alpha1.ScimUser) access.User {
-	if !user.IsActive() || user.DeletionTimestamp != nil {
+	planned := access.User{Directory: user.Spec.Directory, UserName: user.Spec.UserName}
+	if user.DeletionTimestamp != nil {
 		return access.User{}
 	}
-	if !w.UserCounts(user) {
-		return access.User{Active: true}
+	if planned.Active = user.IsActive(); !planned.Active || !w.UserCounts(user) {
+		return planned
 	}
-	planned := access.User{Active: true, Counts: true, Directory: user.Spec.Directory}
+	planned.Counts = true
 	planned.Name, planned.Refusal = w.naming.of(&user.Spec)
 	return planned
 }

@@ -125,7 +125,7 @@ func (w *World) Slice(name string) *v1alpha1.ScimRoleSlice { return w.slices[nam
 // Directory is the ScimDirectory of a name; nil when there is none.
 func (w *World) Directory(name string) *v1alpha1.ScimDirectory { return w.directories[name] }
 
-// Planned is what the planner must know of a user; the zero value for one that does not exist, is suspended or is being deleted.
+// Planned is what the planner must know of a user; the zero value for one that does not exist or is being deleted.
 func (w *World) Planned(user string) access.User { return w.planned[user] }
 
 // ClaimOwner is the object that holds a userName or displayName; empty when none does.
@@ -140,8 +140,8 @@ func (w *World) RoleCounts(role *v1alpha1.ScimRole) bool {
 
 // Limits are what the installer lets the operator give.
 type Limits struct {
-	// ClusterRoles are the values of --bindable-cluster-roles.
-	ClusterRoles []string
+	// ClusterRoles are the values of --bindable-cluster-roles, Roles those of --bindable-roles.
+	ClusterRoles, Roles []string
 }
 
 // Grants are the grants of the World in the planner's terms. One that is being deleted gives nothing any more and is not among them.
@@ -149,7 +149,12 @@ func (w *World) Grants() []access.Grant {
 	var grants []access.Grant
 	for i := range w.objects.ClusterAccessGrants {
 		if grant := &w.objects.ClusterAccessGrants[i]; grant.DeletionTimestamp == nil {
-			grants = append(grants, access.Grant{Name: grant.Name, UID: grant.UID, Spec: grant.Spec})
+			grants = append(grants, access.OfCluster(grant))
+		}
+	}
+	for i := range w.objects.AccessGrants {
+		if grant := &w.objects.AccessGrants[i]; grant.DeletionTimestamp == nil {
+			grants = append(grants, access.OfNamespace(grant))
 		}
 	}
 	return grants
@@ -157,14 +162,21 @@ func (w *World) Grants() []access.Grant {
 
 // State is everything that a plan for some grants depends on, at an instant. The grants need not be among those of the World.
 func (w *World) State(now time.Time, limits Limits, grants ...access.Grant) access.State {
-	state := access.State{Now: now, Grants: grants, Users: w.planned, Bindable: limits.ClusterRoles, Existing: w.existing()}
+	state := access.State{
+		Now: now, Grants: grants, Users: w.planned, Bindable: limits.ClusterRoles, BindableRoles: limits.Roles, Existing: w.existing(),
+	}
 	for i := range w.objects.Roles {
 		state.Roles = append(state.Roles, w.planRole(&w.objects.Roles[i]))
+	}
+	roles := map[string][]string{}
+	for i := range w.objects.RBACRoles {
+		role := &w.objects.RBACRoles[i]
+		roles[role.Namespace] = append(roles[role.Namespace], role.Name)
 	}
 	for i := range w.objects.Namespaces {
 		namespace := &w.objects.Namespaces[i]
 		state.Namespaces = append(state.Namespaces, access.Namespace{
-			Name: namespace.Name, Labels: namespace.Labels, Terminating: namespace.DeletionTimestamp != nil,
+			Name: namespace.Name, Labels: namespace.Labels, Terminating: namespace.DeletionTimestamp != nil, Roles: roles[namespace.Name],
 		})
 	}
 	for i := range w.objects.ClusterRoles {
@@ -188,8 +200,8 @@ func (w *World) existing() []access.Binding {
 }
 
 func appendOurs(all []access.Binding, meta *metav1.ObjectMeta, ref rbacv1.RoleRef, subjects []rbacv1.Subject) []access.Binding {
-	grant := meta.Labels[v1alpha1.LabelGrant]
-	if meta.Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy || grant == "" {
+	grant, ours := access.GrantOf(meta.Labels)
+	if !ours {
 		return all
 	}
 	return append(all, access.Binding{
