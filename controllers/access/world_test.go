@@ -20,7 +20,7 @@ func TestWorldAgrees(t *testing.T) {
 	w := newWorld(t)
 	w.needs("view", "edit")
 	w.createAgreement()
-	counted := map[string]int{"agree-wide": 109, "agree-rules": 3, "agree-place": 3, "agree-gap": 1, "agree-none": 0}
+	counted := map[string]int{"agree-wide": 109, "agree-rules": 3, "agree-place": 3, "agree-gap": 1, "agree-none": 0, "agree-direct": 109}
 	for name, users := range counted {
 		w.eventually("both say the same of grant "+name, func() (bool, string) {
 			want, err := w.gathered(name)
@@ -85,7 +85,7 @@ func (w *world) createAgreedRoles(crowd []string) {
 	}
 	// A slice with room takes the members that are in the role itself into its binding.
 	w.create(slice("agree-ops-0", "agree-ops", crowd...), slice("agree-gap-0", "agree-gap", "agree-fay"), slice("agree-gap-2", "agree-ops", "agree-ann"))
-	ops := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "agree-ops"}}
+	ops := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "agree-ops", Labels: map[string]string{"agree": "yes"}}}
 	ops.Spec = v1alpha1.ScimRoleSpec{
 		DisplayName: "Agree Ops", Directory: "agree-a", Slices: []string{"agree-ops-0"},
 		Members:      []string{"agree-ann", "agree-bob", "agree-ann2", "agree-cid", "agree-dan", "agree-unknown"},
@@ -108,13 +108,17 @@ func (w *world) createAgreedRoles(crowd []string) {
 	place.Spec.Validity = &v1alpha1.Validity{ExpiresAt: new(metav1.NewTime(time.Now().Add(time.Hour)))}
 	none := grantFor("agree-none", "Agree Unclaimed", "view")
 	none.Spec.Roles = append(none.Spec.Roles, v1alpha1.RoleSelector{DisplayName: "Agree Ops", Directory: "agree-b"})
-	w.create(grantFor("agree-wide", "agree OPS", "view"), grantFor("agree-rules", "agree staff", "view"), place, none, grantFor("agree-gap", "Agree Gap", "edit"))
+	direct := grantFor("agree-direct", "", "edit")
+	direct.Spec.Roles = []v1alpha1.RoleSelector{{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"agree": "yes"}}, Directory: "agree-a"}}
+	direct.Spec.Users = []v1alpha1.UserSelector{{UserName: "ann@EXAMPLE.com"}, {Name: "agree-bob"}, {Name: "agree-ann2"}, {UserName: "fay@example.com", Directory: "agree-a"}}
+	direct.Spec.ServiceAccounts = []v1alpha1.ServiceAccountReference{{Namespace: "ci", Name: "deployer"}}
+	w.create(direct, grantFor("agree-wide", "agree OPS", "view"), grantFor("agree-rules", "agree staff", "view"), place, none, grantFor("agree-gap", "Agree Gap", "edit"))
 }
 
 // gathered is the controller's plan of a grant.
 func (w *world) gathered(name string) (access.Result, error) {
 	r := NewReconciler(w.mgr, w.opts)
-	s := &scope{name: name, now: time.Now()}
+	s := &scope{key: access.GrantKey{Name: name}, now: time.Now()}
 	for _, step := range []func() error{
 		func() error { return r.readGrant(w.ctx, s) }, func() error { return r.readBindings(w.ctx, s) },
 	} {
@@ -126,7 +130,8 @@ func (w *world) gathered(name string) (access.Result, error) {
 		return access.Result{}, fmt.Errorf("no grant %s", name)
 	}
 	g := &gatherer{
-		reader: reader{cache: r.cache, live: r.live}, usernames: r.usernames, grant: s.grant, bindable: r.bindable, existing: s.existing,
+		reader: reader{cache: r.cache, live: r.live}, usernames: r.usernames, grant: s.planned, bindable: r.bindable,
+		bindableRoles: r.bindableRoles, existing: s.existing,
 	}
 	state, err := g.gather(w.ctx, s.now)
 	return access.Plan(state), err
@@ -141,7 +146,7 @@ func (w *world) fromLists(name string) (access.Result, error) {
 	all := snapshot.New(objects)
 	for _, grant := range all.Grants() {
 		if grant.Name == name {
-			return access.Plan(all.State(time.Now(), snapshot.Limits{ClusterRoles: w.opts.BindableClusterRoles}, grant)), nil
+			return access.Plan(all.State(time.Now(), snapshot.Limits{ClusterRoles: w.opts.BindableClusterRoles, Roles: w.opts.BindableRoles}, grant)), nil
 		}
 	}
 	return access.Result{}, fmt.Errorf("no grant %s", name)
