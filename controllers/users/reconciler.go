@@ -123,7 +123,10 @@ func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) 
 	if err != nil {
 		return "", err
 	}
-	return name, access.SubjectName(name)
+	if err := access.SubjectName(name); err != nil {
+		return "", err
+	}
+	return name, nil
 }
 
 // countRoles counts the roles that list the user inline, in a slice, or among the local members, and those that its directory gives it.
