@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -33,21 +35,71 @@ var errForeign = errors.New("a binding of this name exists that the operator did
 // errStale means that the cache is behind. The next attempt finds it in step.
 var errStale = errors.New("the binding has changed since it was read")
 
-// apply carries the changes out in their order, removals first. A failure of one does not keep the others back.
+// writers is the number of bindings of one grant that are written at the same time.
+const writers = 4
+
+// unbroken is the number of additions that are made before the next look whether a revocation waits.
+const unbroken = 16
+
+// apply carries the changes out: all that take something away, and then those that only give. A failure of one does not keep the others
+// back. When a revocation comes for the same grant, it does not wait until all additions are made.
 func (r *Reconciler) apply(ctx context.Context, s *scope) {
-	for _, change := range s.changes {
-		err := r.write(ctx, s, change)
-		switch {
-		case err == nil:
-			s.done = append(s.done, change)
-		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-			// The namespace's own event will take it out of the plan.
-		case isTransient(err):
-			s.transient = errors.Join(s.transient, fmt.Errorf("%s: %w", describeKey(change.Key), err))
-		default:
-			s.failures = append(s.failures, newFailure(change, err))
-		}
+	giving := slices.IndexFunc(s.changes, func(change access.Change) bool { return !change.TakesAway() })
+	if giving < 0 {
+		giving = len(s.changes)
 	}
+	r.writeAll(ctx, s, s.changes[:giving])
+	if slices.ContainsFunc(s.done, access.Change.TakesAway) {
+		s.revoked = r.clock.Now()
+	}
+	for additions := s.changes[giving:]; len(additions) > 0 && !s.broken; {
+		n := min(len(additions), unbroken)
+		r.writeAll(ctx, s, additions[:n])
+		additions = additions[n:]
+		s.broken = len(additions) > 0 && r.revocations.wait(s.request)
+	}
+}
+
+// writeAll makes changes whose order means nothing.
+func (r *Reconciler) writeAll(ctx context.Context, s *scope, changes []access.Change) {
+	errs := make([]error, len(changes))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(writers, len(changes)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
+				errs[i] = r.write(ctx, s, changes[i])
+			}
+		})
+	}
+	workers.Wait()
+	for i, change := range changes {
+		s.enter(change, errs[i])
+	}
+}
+
+// enter notes what became of a change.
+func (s *scope) enter(change access.Change, err error) {
+	switch {
+	case err == nil:
+		s.done = append(s.done, change)
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		// The namespace's own event will take it out of the plan.
+	case isTransient(err):
+		s.transient = errors.Join(s.transient, fmt.Errorf("%s: %w", describeKey(change.Key), err))
+	default:
+		s.failures = append(s.failures, newFailure(change, err))
+	}
+}
+
+// settle ends the revocations that this pass has seen to, or leaves them to the next one.
+func (r *Reconciler) settle(s *scope, taken []*revocation) {
+	failed := slices.ContainsFunc(s.failures, func(f failure) bool { return f.change.TakesAway() })
+	if s.transient != nil || failed {
+		r.revocations.again(s.request, taken)
+		return
+	}
+	r.revocations.done(s.request, taken, s.revoked)
 }
 
 func isTransient(err error) bool {
@@ -81,7 +133,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, change access.Change) 
 		}
 		return r.send(ctx, change.Desired, "")
 	case access.Update:
-		return r.send(ctx, change.Desired, change.UID)
+		return r.change(ctx, change.Desired, change.UID)
 	default:
 		uid, err := r.ownUID(ctx, s, change.Desired)
 		if err != nil {

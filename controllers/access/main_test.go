@@ -79,6 +79,11 @@ func (c *countingClient) Apply(ctx context.Context, config runtime.ApplyConfigur
 	return c.Client.Apply(ctx, config, opts...)
 }
 
+func (c *countingClient) Update(ctx context.Context, object client.Object, opts ...client.UpdateOption) error {
+	c.writes.add("update", object.GetName())
+	return c.Client.Update(ctx, object, opts...)
+}
+
 func (c *countingClient) Delete(ctx context.Context, object client.Object, opts ...client.DeleteOption) error {
 	c.writes.add("delete", object.GetName())
 	return c.Client.Delete(ctx, object, opts...)

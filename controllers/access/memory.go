@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -143,22 +145,8 @@ func (m *memory) changesAll() {
 	m.everything = m.last
 }
 
-// observing enters each change into the memory before its effect puts a grant into the queue.
-func (w *watcher) observing(of change) change {
-	return func(ctx context.Context, before, after client.Object) effect {
-		if w.memory != nil {
-			w.observe(ctx, before, after)
-		}
-		return of(ctx, before, after)
-	}
-}
-
 func (w *watcher) observe(ctx context.Context, before, after client.Object) {
-	object := after
-	if after == nil {
-		object = before
-	}
-	switch object := object.(type) {
+	switch object := either(before, after).(type) {
 	case *v1alpha1.ScimUser:
 		if differs(before, after) {
 			w.memory.changes(w.listsOf(ctx, object.Name))
@@ -172,6 +160,9 @@ func (w *watcher) observe(ctx context.Context, before, after client.Object) {
 				w.memory.changes(w.listsOf(ctx, claim.Spec.Owner))
 			}
 		}
+	case *v1alpha1.ClusterAccessGrant, *v1alpha1.AccessGrant, *v1alpha1.ScimRole, *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding,
+		*metav1.PartialObjectMetadata:
+		// Each pass reads them, and knows by their versions, or by their lists, whether they are others.
 	default:
 		if differs(before, after) {
 			w.memory.changesAll()

@@ -40,12 +40,16 @@ type Reconciler struct {
 	gate          Gate
 	// memory is what is kept between passes; nil for nothing, which only costs time.
 	memory *memory
+	// revocations are those that wait for a pass, counters tell of them; nil for a reconciler that is not started.
+	revocations *revocations
+	counters    *counters
 }
 
 // scope is what one reconcile knows and found out.
 type scope struct {
-	key access.GrantKey
-	now time.Time
+	key     access.GrantKey
+	request reconcile.Request
+	now     time.Time
 	// past is what is known of the grant from earlier passes.
 	past *past
 	// grant is nil when there is none, or none any more; otherwise planned is what the planner knows of it.
@@ -60,6 +64,10 @@ type scope struct {
 	changes  []access.Change
 	done     []access.Change
 	failures []failure
+	// revoked is when the last binding was written that took something away; zero for none.
+	revoked time.Time
+	// broken says that additions were left for another pass, because a revocation waits.
+	broken bool
 	// transient is an error after which the same is simply tried again; nobody need read of it in status.
 	transient error
 }
@@ -67,14 +75,17 @@ type scope struct {
 // Reconcile works on one grant: gather, plan, compare, write removals first, then additions, then status.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	s := &scope{
-		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, now: r.clock.Now(), past: r.memory.of(request),
+		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, request: request, now: r.clock.Now(), past: r.memory.of(request),
 	}
+	taken := r.revocations.take(request)
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
+			r.revocations.again(request, taken)
 			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 		}
 	}
 	r.apply(ctx, s)
+	r.settle(s, taken)
 	if len(s.done) > 0 {
 		log.FromContext(ctx).Info("changed bindings", "summary", summary(s.done))
 	}
@@ -82,14 +93,32 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		r.memory.forget(request)
 		return reconcile.Result{}, s.err()
 	}
-	r.report(s)
+	r.tell(s)
 	if s.transient != nil {
 		return reconcile.Result{}, s.err()
 	}
+	if again, ok := s.postponed(); ok {
+		return again, nil
+	}
+	r.report(s)
 	if err := r.writeStatus(ctx, s); err != nil {
 		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 	}
 	return reconcile.Result{RequeueAfter: s.wait()}, s.err()
+}
+
+// statusDelay is when status is written after a pass that took something away. Nobody waits for it, and other revocations may.
+const statusDelay = 100 * time.Millisecond
+
+// postponed says when there is to be another pass before status is written; false for not at all.
+func (s *scope) postponed() (reconcile.Result, bool) {
+	switch {
+	case s.broken:
+		return reconcile.Result{RequeueAfter: time.Millisecond, Priority: new(priorityRevoke)}, true
+	case !s.revoked.IsZero() && len(s.failures) == 0:
+		return reconcile.Result{RequeueAfter: statusDelay, Priority: new(0)}, true
+	}
+	return reconcile.Result{}, false
 }
 
 // readGrant reads the grant; one that is being deleted counts as deleted, so that what it gave goes at once. As everything that the

@@ -1,9 +1,11 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -29,13 +32,17 @@ type Options struct {
 	// BindableRoles are the names of the Roles that grants may give, in whatever namespace they are. The operator's own RBAC must
 	// hold the verb bind on them, and, if there are any, read Roles.
 	BindableRoles []string
-	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 1.
+	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 4, so that a large grant keeps no
+	// revocation of another waiting.
 	MaxConcurrentReconciles int
 	// Clock tells the time; nil means the real one.
 	Clock clock.PassiveClock
 	// Gate says which removals take effect; nil means all of them.
 	Gate Gate
 }
+
+// defaultWorkers is the number of grants that are worked on at the same time.
+const defaultWorkers = 4
 
 // CacheOptions restricts the manager's cache to the bindings that the operator wrote. Put it into cache.Options.ByObject: without it
 // the controller works, and holds every binding of the cluster in memory.
@@ -53,29 +60,45 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		return err
 	}
 	r := NewReconciler(mgr, options)
-	r.memory = newMemory()
-	w := &watcher{cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory}
+	counters, err := newCounters()
+	if err != nil {
+		return err
+	}
+	r.memory, r.counters, r.revocations = newMemory(), counters, newRevocations(r.clock, counters.observe)
+	w := &watcher{
+		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, revocations: r.revocations, alarm: newAlarm(r.clock),
+	}
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").
 		WithOptions(controller.Options{
-			MaxConcurrentReconciles: max(1, options.MaxConcurrentReconciles),
+			MaxConcurrentReconciles: cmp.Or(options.MaxConcurrentReconciles, defaultWorkers),
 		}).
-		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.grant)).
-		Watches(&v1alpha1.AccessGrant{}, onStart(w.grant)).
-		Watches(&v1alpha1.ScimRole{}, on(w.role)).
-		Watches(&v1alpha1.ScimUser{}, on(w.observing(w.user))).
-		Watches(&v1alpha1.ScimClaim{}, on(w.observing(w.claim))).
-		Watches(&v1alpha1.ScimDirectory{}, on(w.observing(w.directory))).
-		WatchesMetadata(metadata("Namespace", ""), on(w.namespace)).
-		WatchesMetadata(metadata("ClusterRole", rbacGroup), on(w.clusterRole)).
+		Watches(&v1alpha1.ClusterAccessGrant{}, onStart(w.hearing(w.grant))).
+		Watches(&v1alpha1.AccessGrant{}, onStart(w.hearing(w.grant))).
+		Watches(&v1alpha1.ScimRole{}, on(w.hearing(w.role))).
+		Watches(&v1alpha1.ScimUser{}, on(w.hearing(w.user))).
+		Watches(&v1alpha1.ScimClaim{}, on(w.hearing(w.claim))).
+		Watches(&v1alpha1.ScimDirectory{}, on(w.hearing(w.directory))).
+		WatchesMetadata(metadata("Namespace", ""), on(w.hearing(w.namespace))).
+		WatchesMetadata(metadata("ClusterRole", rbacGroup), on(w.hearing(w.clusterRole))).
 		Watches(&rbacv1.ClusterRoleBinding{}, onStart(w.binding)).
 		Watches(&rbacv1.RoleBinding{}, onStart(w.binding)).
 		WatchesRawSource(source.Func(func(_ context.Context, q queue) error {
-			r.gate.OnRelease(func(grants []access.GrantKey) { enqueue(q, effect{grants: grants, priority: priorityRevoke}) })
+			r.gate.OnRelease(func(grants []access.GrantKey) {
+				begin := func(all []reconcile.Request) { r.revocations.begin(causeReleased, r.clock.Now(), all) }
+				enqueue(q, effect{grants: grants, priority: priorityRevoke, begin: begin})
+			})
+			return nil
+		})).
+		WatchesRawSource(source.Func(func(ctx context.Context, q queue) error {
+			go w.alarm.run(ctx, func(grant reconcile.Request, end time.Time) {
+				r.revocations.begin(causeExpired, end, []reconcile.Request{grant})
+				add(q, priorityRevoke, grant)
+			})
 			return nil
 		}))
 	if len(options.BindableRoles) > 0 {
-		controlled = controlled.WatchesMetadata(metadata("Role", rbacGroup), on(w.namespacedRole))
+		controlled = controlled.WatchesMetadata(metadata("Role", rbacGroup), on(w.hearing(w.namespacedRole)))
 	}
 	if err := controlled.Complete(r); err != nil {
 		return fmt.Errorf("setting up the access controller: %w", err)

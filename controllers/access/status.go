@@ -24,15 +24,16 @@ const (
 	maxListed = 5
 )
 
-// report sets the grant's status from what the reconcile found out, and speaks of what changed. It writes nothing.
-func (r *Reconciler) report(s *scope) {
+// tell speaks of what was written.
+func (r *Reconciler) tell(s *scope) {
 	if len(s.done) > 0 {
 		r.recorder.Eventf(s.grant, nil, corev1.EventTypeNormal, "BindingsChanged", "Enforce", "%s", summary(s.done))
 	}
+}
+
+// report sets the grant's status from what the reconcile found out, and speaks of what is wrong for the first time. It writes nothing.
+func (r *Reconciler) report(s *scope) {
 	before := apimeta.FindStatusCondition(statusOf(s.grant).Conditions, v1alpha1.GrantReady)
-	if s.transient != nil {
-		return
-	}
 	s.grant = s.grant.DeepCopyObject().(client.Object)
 	setStatus(statusOf(s.grant), s)
 	after := apimeta.FindStatusCondition(statusOf(s.grant).Conditions, v1alpha1.GrantReady)

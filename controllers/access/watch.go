@@ -29,6 +29,8 @@ const priorityRevoke = 100
 type effect struct {
 	grants   []access.GrantKey
 	priority int
+	// begin notes what is urgent before the grants are in the queue; nil for nothing.
+	begin func(grants []reconcile.Request)
 }
 
 // change gives the effect of an object's change. A created object has no before, a deleted one no after.
@@ -66,14 +68,24 @@ func handle(of change, initial bool) handler.EventHandler {
 
 func enqueue(q queue, found effect) {
 	slices.SortFunc(found.grants, access.GrantKey.Compare)
+	var requests []reconcile.Request
 	for _, key := range slices.Compact(found.grants) {
-		request := requestFor(key)
-		if prioritised, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-			prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: &found.priority}, request)
-			continue
-		}
-		q.Add(request)
+		requests = append(requests, requestFor(key))
 	}
+	if found.begin != nil {
+		found.begin(requests)
+	}
+	for _, request := range requests {
+		add(q, found.priority, request)
+	}
+}
+
+func add(q queue, priority int, request reconcile.Request) {
+	if prioritised, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		prioritised.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
+		return
+	}
+	q.Add(request)
 }
 
 // watcher finds the grants that an event concerns, by the indexes of the cache.
@@ -82,6 +94,9 @@ type watcher struct {
 	usernames *usernames
 	// memory is told of changes; nil for nobody.
 	memory *memory
+	// revocations and alarm hear what is urgent; nil for nobody.
+	revocations *revocations
+	alarm       *alarm
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {

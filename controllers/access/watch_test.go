@@ -23,7 +23,7 @@ func TestRevocationOvertakes(t *testing.T) {
 	defer q.ShutDown()
 	named := func(name string, priority int) change {
 		return func(context.Context, client.Object, client.Object) effect {
-			return effect{[]access.GrantKey{{Name: name}}, priority}
+			return effect{grants: []access.GrantKey{{Name: name}}, priority: priority}
 		}
 	}
 	object := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "x"}}
@@ -87,19 +87,19 @@ func TestWhatAnEventMeans(t *testing.T) {
 		want          effect
 		reason        string
 	}{
-		"suspended":   {watcher.user, same, off, effect{grants, priorityRevoke}, "a suspension is urgent"},
-		"back":        {watcher.user, off, same, effect{grants, 0}, "a return is not"},
-		"user gone":   {watcher.user, same, nil, effect{grants, priorityRevoke}, "a deletion is urgent"},
-		"user new":    {watcher.user, nil, same, effect{grants, 0}, "a new user may be a member already"},
+		"suspended":   {watcher.user, same, off, effect{grants: grants, priority: priorityRevoke}, "a suspension is urgent"},
+		"back":        {watcher.user, off, same, effect{grants: grants, priority: 0}, "a return is not"},
+		"user gone":   {watcher.user, same, nil, effect{grants: grants, priority: priorityRevoke}, "a deletion is urgent"},
+		"user new":    {watcher.user, nil, same, effect{grants: grants, priority: 0}, "a new user may be a member already"},
 		"title":       {watcher.user, same, user(func(u *v1alpha1.ScimUser) { u.Spec.Title = "Boss" }), effect{}, "a title changes no name"},
-		"renamed":     {watcher.user, same, renamed, effect{grants, priorityRevoke}, "the old name must go"},
-		"member out":  {watcher.role, members(1, "event-1", "b"), members(2, "b"), effect{grants, priorityRevoke}, "who leaves a role loses"},
-		"member in":   {watcher.role, members(1, "event-1"), members(2, "event-1", "b"), effect{grants, 0}, "who joins gains"},
+		"renamed":     {watcher.user, same, renamed, effect{grants: grants, priority: priorityRevoke}, "the old name must go"},
+		"member out":  {watcher.role, members(1, "event-1", "b"), members(2, "b"), effect{grants: grants, priority: priorityRevoke}, "who leaves a role loses"},
+		"member in":   {watcher.role, members(1, "event-1"), members(2, "event-1", "b"), effect{grants: grants, priority: 0}, "who joins gains"},
 		"role status": {watcher.role, members(1, "event-1"), members(1, "event-1"), effect{}, "status of a role changes no access"},
-		"role gone":   {watcher.role, members(1, "event-1"), nil, effect{grants, priorityRevoke}, "with the role goes what it gave"},
-		"claim moves": {watcher.claim, claim("event-1"), claim("other"), effect{grants, priorityRevoke}, "the name is another's now"},
+		"role gone":   {watcher.role, members(1, "event-1"), nil, effect{grants: grants, priority: priorityRevoke}, "with the role goes what it gave"},
+		"claim moves": {watcher.claim, claim("event-1"), claim("other"), effect{grants: grants, priority: priorityRevoke}, "the name is another's now"},
 		"claim fence": {watcher.claim, claim("event-1"), claim("event-1"), effect{}, "a fence changes no owner"},
-		"grant gone":  {watcher.grant, grant(1), nil, effect{grants, priorityRevoke}, "a deleted grant is urgent"},
+		"grant gone":  {watcher.grant, grant(1), nil, effect{grants: grants, priority: priorityRevoke}, "a deleted grant is urgent"},
 		"own status":  {watcher.grant, grant(1), grant(1), effect{}, "our own status write is no event"},
 	}
 	for name, test := range tests {

@@ -1,0 +1,25 @@
+// Package metrics enters the controllers' metrics into the registry that the manager serves.
+package metrics
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+// Registered enters a collector into the registry of the process, or gives the one that is there: a process may have several managers.
+func Registered[C prometheus.Collector](collector C) (C, error) {
+	err := ctrlmetrics.Registry.Register(collector)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		if existing, ok := already.ExistingCollector.(C); ok {
+			return existing, nil
+		}
+	}
+	if err != nil {
+		return collector, fmt.Errorf("registering a metric: %w", err)
+	}
+	return collector, nil
+}
