@@ -46,6 +46,32 @@ func TestNoNewsWritesNothing(t *testing.T) {
 	}
 }
 
+// TestAStartWritesNothing starts the controllers anew where everything is as it should be, and wants not one object to have another
+// resourceVersion afterwards.
+func TestAStartWritesNothing(t *testing.T) {
+	o := sharedOperator(t)
+	o.createUsers(t, "calm", 300)
+	c := o.client(t, o.servers[0], okta.AIW)
+	user := must[okta.Resource](t)(c.AssignUser(t.Context(), okta.DefaultProfile("calm.person@example.com")))
+	_, err := c.PushGroup(t.Context(), "Calm Group", []okta.Member{okta.MemberOf(user)})
+	check(t, "push the group", err)
+	o.grant(t, "calm", "Calm Group", "view")
+	o.may(t, "calm.person@example.com", true)
+	before := o.atRest(t)
+
+	o.controller.Stop(patience)
+	o.controller, err = o.startController(t.Context(), "controller-calm", built.operator, "")
+	check(t, "start the next controller", err)
+	// Its status shows that the next one is at work; there is no rest before it is written.
+	const witness = "calm-witness"
+	o.grant(t, witness, "Nobody Is Called So", "view")
+	after := o.atRest(t)
+	delete(after, "ClusterAccessGrant//"+witness)
+	if !maps.Equal(before, after) {
+		t.Errorf("a start changed %v", changedKeys(before, after))
+	}
+}
+
 // TestSecretsStayOut pushes a password that can be recognised by every way that takes one, and looks for it, and for the token, in
 // all objects and in all that the processes wrote.
 func TestSecretsStayOut(t *testing.T) {

@@ -28,7 +28,7 @@ func TestLargeGroup(t *testing.T) {
 	}
 	o := sharedOperator(t)
 	c := o.client(t, o.servers[0], okta.AIW)
-	users := o.createUsers(t, size)
+	users := o.createUsers(t, "crowd", size)
 	ids := slices.Sorted(maps.Keys(users))
 	const name = "Everybody"
 	group := must[string](t)(c.PushGroup(t.Context(), name, nil))
@@ -79,7 +79,7 @@ func (o *operator) oneMemberLess(t *testing.T, c *okta.Client, group, name strin
 }
 
 // createUsers pushes users over both servers, many at a time, and gives their names by id.
-func (o *operator) createUsers(t *testing.T, n int) map[string]string {
+func (o *operator) createUsers(t *testing.T, prefix string, n int) map[string]string {
 	t.Helper()
 	const workers = 16
 	started := time.Now()
@@ -90,7 +90,7 @@ func (o *operator) createUsers(t *testing.T, n int) map[string]string {
 		c := o.client(t, o.servers[w%len(o.servers)], okta.AIW)
 		group.Go(func() {
 			for i := w; i < n; i += workers {
-				p := okta.DefaultProfile(fmt.Sprintf("crowd%05d@example.com", i))
+				p := okta.DefaultProfile(fmt.Sprintf("%s%05d@example.com", prefix, i))
 				created, err := c.CreateUser(t.Context(), p)
 				if err != nil {
 					failures[w] = err
@@ -103,7 +103,7 @@ func (o *operator) createUsers(t *testing.T, n int) map[string]string {
 		})
 	}
 	group.Wait()
-	check(t, "create the crowd", errors.Join(failures...))
+	check(t, "create users", errors.Join(failures...))
 	t.Logf("%d users created in %v", n, time.Since(started))
 	return users
 }
