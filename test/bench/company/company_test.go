@@ -230,7 +230,7 @@ func (c *company) grantAdded(b *testing.B) {
 			change: func(ctx context.Context) error {
 				return create(ctx, c.kube, grant(name, roleDisplayName(free[i]), "view", nil))
 			},
-			seen: func(all map[place]bound) bool { _, n := count(all, name); return n == smallRole },
+			seen: func(all map[place]bound) bool { n, _ := count(all, name); return n == 1 },
 		}
 	})
 }
