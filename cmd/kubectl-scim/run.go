@@ -16,6 +16,7 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/imports"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/ownership"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/plan"
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/report"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/token"
 )
 
@@ -65,7 +66,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 		directory.NewCommand(env), directory.NewSuspendCommand(env), directory.NewResumeCommand(env),
 		ownership.NewDetachCommand(env), ownership.NewAdoptCommand(env),
 		plan.NewCommand(env),
-		imports.NewCommand(env),
+		imports.NewCommand(env), report.NewCommand(env), report.NewOrphansCommand(env),
 		doctor.NewCommand(env),
 		newVersionCommand(env),
 	)
