@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// BindableClusterRoles are the ClusterRoles that grants may give. There is no wildcard.
 	BindableClusterRoles []string
+	// BindableRoles are the Roles that grants may give, in whatever namespace they are. There is no wildcard.
+	BindableRoles []string
 	// ExternalURL is the scheme and host under which identity providers reach the SCIM server; empty when not known.
 	ExternalURL string
 	// Namespace is where the Secrets of credentials are.
@@ -50,7 +52,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	}{
 		{"claims", func() error { return claims.SetupWithManager(mgr) }},
 		{"access", func() error {
-			return access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: options.BindableClusterRoles, Gate: gate})
+			return access.SetupWithManager(ctx, mgr, access.Options{
+				BindableClusterRoles: options.BindableClusterRoles, BindableRoles: options.BindableRoles, Gate: gate,
+			})
 		}},
 		{"guard", func() error { return guard.SetupWithManager(mgr, gate) }},
 		{"directories", func() error {

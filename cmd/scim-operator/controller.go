@@ -22,8 +22,9 @@ const leaderElectionID = "scim-operator-controller"
 type controllerFlags struct {
 	processFlags
 
-	bindable    []string
-	leaderElect bool
+	bindable      []string
+	bindableRoles []string
+	leaderElect   bool
 }
 
 func newControllerCommand(shared *sharedFlags) *cobra.Command {
@@ -39,14 +40,21 @@ func newControllerCommand(shared *sharedFlags) *cobra.Command {
 	f.processFlags.bind(cmd, "shown in the status of ScimDirectories", "namespace of the Secrets that hold the tokens, and of the leader's Lease")
 	cmd.Flags().StringSliceVar(&f.bindable, "bindable-cluster-roles", nil,
 		"ClusterRoles that grants may give, by name; the ServiceAccount must hold the verb bind on each of them")
+	cmd.Flags().StringSliceVar(&f.bindableRoles, "bindable-roles", nil,
+		"Roles that grants may give in the namespaces where they exist, by name; the ServiceAccount must hold the verb bind on each of them, and read Roles")
 	cmd.Flags().BoolVar(&f.leaderElect, "leader-elect", false, "run the controllers only while holding the Lease; needed with more than one replica")
 	return cmd
 }
 
 func (f *controllerFlags) validate() error {
-	for _, name := range f.bindable {
-		if name == "" || strings.Contains(name, "*") {
-			return fmt.Errorf("flag --bindable-cluster-roles: %q is no name of a ClusterRole; list each one by name", name)
+	for _, list := range []struct {
+		flag, kind string
+		names      []string
+	}{{"bindable-cluster-roles", "ClusterRole", f.bindable}, {"bindable-roles", "Role", f.bindableRoles}} {
+		for _, name := range list.names {
+			if name == "" || strings.Contains(name, "*") {
+				return fmt.Errorf("flag --%s: %q is no name of a %s; list each one by name", list.flag, name, list.kind)
+			}
 		}
 	}
 	return f.processFlags.validate()
@@ -68,7 +76,7 @@ func runController(ctx context.Context, cfg *rest.Config, f *controllerFlags, lo
 		return err
 	}
 	err = controllers.SetupWithManager(ctx, mgr, controllers.Options{
-		BindableClusterRoles: f.bindable, ExternalURL: f.externalURL, Namespace: f.namespace,
+		BindableClusterRoles: f.bindable, BindableRoles: f.bindableRoles, ExternalURL: f.externalURL, Namespace: f.namespace,
 	})
 	if err != nil {
 		return err

@@ -5,9 +5,12 @@ package roles
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,30 +109,44 @@ func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole) (ids 
 func (r *reconciler) countGrants(ctx context.Context, role *v1alpha1.ScimRole) (int, error) {
 	var grants v1alpha1.ClusterAccessGrantList
 	if err := r.cached.List(ctx, &grants, client.UnsafeDisableDeepCopy); err != nil {
-		return 0, fmt.Errorf("list grants: %w", err)
+		return 0, fmt.Errorf("list ClusterAccessGrants: %w", err)
+	}
+	var narrow v1alpha1.AccessGrantList
+	if err := r.cached.List(ctx, &narrow, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list AccessGrants: %w", err)
 	}
 	n := 0
 	for i := range grants.Items {
-		if names(&grants.Items[i], role) {
+		if names(grants.Items[i].Spec.Roles, role) {
+			n++
+		}
+	}
+	for i := range narrow.Items {
+		if names(narrow.Items[i].Spec.Roles, role) {
 			n++
 		}
 	}
 	return n, nil
 }
 
-// names says whether one of the grant's selectors names the role.
-func names(grant *v1alpha1.ClusterAccessGrant, role *v1alpha1.ScimRole) bool {
-	for _, selector := range grant.Spec.Roles {
+// names says whether one of a grant's selectors names the role.
+func names(selectors []v1alpha1.RoleSelector, role *v1alpha1.ScimRole) bool {
+	return slices.ContainsFunc(selectors, func(selector v1alpha1.RoleSelector) bool {
 		if selector.Name != "" {
-			if selector.Name == role.Name {
-				return true
-			}
-			continue
+			return selector.Name == role.Name
 		}
-		if v1alpha1.Fold(selector.DisplayName) == v1alpha1.Fold(role.Spec.DisplayName) &&
-			(selector.Directory == "" || selector.Directory == role.Spec.Directory) {
-			return true
+		if selector.Directory != "" && selector.Directory != role.Spec.Directory {
+			return false
 		}
-	}
-	return false
+		if selector.Selector != nil {
+			return selects(selector.Selector, role)
+		}
+		return v1alpha1.Fold(selector.DisplayName) == v1alpha1.Fold(role.Spec.DisplayName)
+	})
+}
+
+// selects says whether a label selector matches a role. One without a requirement, or that cannot be used, matches none.
+func selects(by *metav1.LabelSelector, role *v1alpha1.ScimRole) bool {
+	selector, err := metav1.LabelSelectorAsSelector(by)
+	return err == nil && !selector.Empty() && selector.Matches(labels.Set(role.Labels))
 }

@@ -46,7 +46,7 @@ func TestDesiredStatus(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	role := &v1alpha1.ScimRole{Spec: v1alpha1.ScimRoleSpec{Directory: "okta", DisplayName: "Straße"}}
-	role.Name = "role-id"
+	role.Name, role.Labels = "role-id", map[string]string{"tier": "one"}
 	tests := []struct {
 		reason   string
 		selector v1alpha1.RoleSelector
@@ -57,10 +57,15 @@ func TestNames(t *testing.T) {
 		{"by display name, folded", v1alpha1.RoleSelector{DisplayName: "STRASSE"}, true},
 		{"by display name in its directory", v1alpha1.RoleSelector{DisplayName: "straße", Directory: "okta"}, true},
 		{"by display name in another directory", v1alpha1.RoleSelector{DisplayName: "straße", Directory: "entra"}, false},
+		{"by label", v1alpha1.RoleSelector{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "one"}}}, true},
+		{"by another label", v1alpha1.RoleSelector{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "two"}}}, false},
+		{"by label in another directory", v1alpha1.RoleSelector{
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "one"}}, Directory: "entra",
+		}, false},
+		{"by no requirement", v1alpha1.RoleSelector{Selector: &metav1.LabelSelector{}}, false},
 	}
 	for _, test := range tests {
-		grant := &v1alpha1.ClusterAccessGrant{Spec: v1alpha1.ClusterAccessGrantSpec{Roles: []v1alpha1.RoleSelector{test.selector}}}
-		if got := names(grant, role); got != test.want {
+		if got := names([]v1alpha1.RoleSelector{test.selector}, role); got != test.want {
 			t.Errorf("%s: names = %v, want %v", test.reason, got, test.want)
 		}
 	}

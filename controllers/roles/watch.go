@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -28,13 +29,14 @@ func SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("roles").
-		For(&v1alpha1.ScimRole{}, changed).
+		For(&v1alpha1.ScimRole{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.rolesOfClaim)).
 		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
 		Watches(&v1alpha1.ScimUser{}, r.defaultRolesOfUser()).
 		Watches(&v1alpha1.ScimDirectory{}, defaultRolesOfDirectory(), changed).
 		Watches(&v1alpha1.ScimRoleSlice{}, rolesOfDeletedSlice()).
 		Watches(&v1alpha1.ClusterAccessGrant{}, r.rolesOfGrant(), changed).
+		Watches(&v1alpha1.AccessGrant{}, r.rolesOfGrant(), changed).
 		Complete(r)
 }
 
@@ -97,9 +99,15 @@ func rolesOfDeletedSlice() handler.EventHandler {
 // rolesOfGrant are the roles that a grant names, or named before it changed.
 func (r *reconciler) rolesOfGrant() handler.EventHandler {
 	add := func(ctx context.Context, o client.Object, q queue) {
-		for _, selector := range o.(*v1alpha1.ClusterAccessGrant).Spec.Roles {
+		for _, selector := range selectorsOf(o) {
 			if selector.Name != "" {
 				q.Add(request(selector.Name))
+				continue
+			}
+			if selector.Selector != nil {
+				for _, name := range r.selected(ctx, selector.Selector) {
+					q.Add(request(name))
+				}
 				continue
 			}
 			claim := v1alpha1.ClaimName(v1alpha1.ClaimDisplayName, selector.DisplayName)
@@ -116,4 +124,30 @@ func (r *reconciler) rolesOfGrant() handler.EventHandler {
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
 	}
+}
+
+// selectorsOf are the entries of spec.roles of a grant of either kind.
+func selectorsOf(o client.Object) []v1alpha1.RoleSelector {
+	switch grant := o.(type) {
+	case *v1alpha1.ClusterAccessGrant:
+		return grant.Spec.Roles
+	case *v1alpha1.AccessGrant:
+		return grant.Spec.Roles
+	}
+	return nil
+}
+
+// selected are the roles that a label selector matches.
+func (r *reconciler) selected(ctx context.Context, by *metav1.LabelSelector) []string {
+	var roles v1alpha1.ScimRoleList
+	if err := r.cached.List(ctx, &roles, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var names []string
+	for i := range roles.Items {
+		if selects(by, &roles.Items[i]) {
+			names = append(names, roles.Items[i].Name)
+		}
+	}
+	return names
 }

@@ -23,6 +23,7 @@ const (
 	controllerKey     = "Deployment " + namespace + "/scim-operator-controller"
 	controllerRoleKey = "ClusterRole scim-operator-controller"
 	bindableFlag      = "--bindable-cluster-roles="
+	bindableRolesFlag = "--bindable-roles="
 )
 
 // everyValue sets every value that decides on a Deployment to something that is not its default.
@@ -113,6 +114,16 @@ func TestBindableRoles(t *testing.T) {
 		if diff := cmp.Diff(names, fenceVariable[[]string](t, got, "bindableRoles")); diff != "" {
 			t.Errorf("the policy for %v (-want +got):\n%s", names, diff)
 		}
+		var flag []string
+		if len(names) > 0 {
+			flag = []string{bindableRolesFlag + strings.Join(names, ",")}
+		}
+		if diff := cmp.Diff(flag, controllerFlags(t, got, bindableRolesFlag)); diff != "" {
+			t.Errorf("the flag for %v (-want +got):\n%s", names, diff)
+		}
+		if reads := slices.ContainsFunc(controllerRules(t, got), readsRoles); reads != (len(names) > 0) {
+			t.Errorf("with %v the controller reads Roles: %t; it does only where it may give some", names, reads)
+		}
 	}
 	if got := fenceVariable[[]string](t, render(t, nil), "bindableRoles"); len(got) != 0 {
 		t.Errorf("without a value the policy lets the controller give the Roles %v", got)
@@ -158,8 +169,27 @@ func fenceVariable[T any](t *testing.T, all objects, name string) T {
 
 func bindableFlags(t *testing.T, all objects) []string {
 	t.Helper()
+	return controllerFlags(t, all, bindableFlag)
+}
+
+func controllerFlags(t *testing.T, all objects, flag string) []string {
+	t.Helper()
 	args := as[appsv1.Deployment](t, all, controllerKey).Spec.Template.Spec.Containers[0].Args
-	return slices.DeleteFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, bindableFlag) })
+	found := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return !strings.HasPrefix(arg, flag) })
+	if len(found) == 0 {
+		return nil
+	}
+	return found
+}
+
+// controllerRules are those of the controller's ClusterRole.
+func controllerRules(t *testing.T, all objects) []rbacv1.PolicyRule {
+	t.Helper()
+	return as[rbacv1.ClusterRole](t, all, controllerRoleKey).Rules
+}
+
+func readsRoles(rule rbacv1.PolicyRule) bool {
+	return slices.Contains(rule.Resources, "roles") && slices.Contains(rule.Verbs, "list")
 }
 
 // bindRules are the rules of all roles that give the verb bind.

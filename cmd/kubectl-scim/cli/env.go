@@ -114,7 +114,7 @@ func newScheme() (*runtime.Scheme, error) {
 // newMapper knows the paths of the kinds that the commands use.
 func newMapper() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(nil)
-	for _, kind := range []string{"ScimDirectory", "ScimUser", "ScimRole", "ScimRoleSlice", "ScimClaim", "ClusterAccessGrant", "AccessPlan"} {
+	for _, kind := range []string{"ScimDirectory", "ScimUser", "ScimRole", "ScimRoleSlice", "ScimClaim", "ClusterAccessGrant", "AccessGrant", "AccessPlan"} {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeRoot)
 	}
 	for _, kind := range []schema.GroupVersionKind{

@@ -17,6 +17,7 @@ import (
 // earlier versions lack, if there is one.
 func definitionNames() map[string][]string {
 	return map[string][]string{
+		"accessgrants":        nil,
 		"accessplans":         {"spec", "decision", "digest"},
 		"clusteraccessgrants": nil,
 		"scimclaims":          nil,

@@ -242,9 +242,12 @@ func chainOf(t *testing.T) (authority, intermediate, leaf *x509.Certificate) {
 }
 
 func TestBindable(t *testing.T) {
-	args := []string{"controller", "--bindable-cluster-roles=view,edit", "--other=x"}
-	if diff := cmp.Diff([]string{"view", "edit"}, bindableOf(args)); diff != "" {
-		t.Errorf("bindableOf (-want, +got):\n%s", diff)
+	args := []string{"controller", "--bindable-cluster-roles=view,edit", "--bindable-roles=deployer", "--other=x"}
+	if diff := cmp.Diff([]string{"view", "edit"}, namesIn(args, "--bindable-cluster-roles=")); diff != "" {
+		t.Errorf("ClusterRoles (-want, +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"deployer"}, namesIn(args, "--bindable-roles=")); diff != "" {
+		t.Errorf("Roles (-want, +got):\n%s", diff)
 	}
 	if got := withoutListed(neverAnybody(), []string{"cluster-admin"}); len(got) != len(neverAnybody())-1 {
 		t.Error("what the installer allows by name is not held against the account")

@@ -107,12 +107,13 @@ func operatorAccounts(namespace string) []account {
 		right{verb: "create", group: rbacGroup, resource: "rolebindings"}, right{verb: "create", group: rbacGroup, resource: "clusterrolebindings"},
 		right{verb: "patch", group: v1alpha1.GroupName, resource: "scimdirectories"},
 		right{verb: "patch", group: v1alpha1.GroupName, resource: "clusteraccessgrants"},
+		right{verb: "patch", group: v1alpha1.GroupName, resource: "accessgrants"},
 	)
 	controller := account{name: "scim-operator-controller", never: neverAnybody(), neverRemedies: "Take the right from it: nothing that the operator does needs it."}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessplans"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessgrants", "accessplans"} {
 		controller.needs = append(controller.needs, right{verb: "watch", group: v1alpha1.GroupName, resource: resource})
 	}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessplans"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessgrants", "accessplans"} {
 		controller.needs = append(controller.needs, right{verb: "patch", group: v1alpha1.GroupName, resource: resource, subresource: "status"})
 	}
 	for _, resource := range []string{"rolebindings", "clusterrolebindings"} {
@@ -142,6 +143,7 @@ func neverAnybody() []right {
 		{verb: "*", group: "*", resource: "*"},
 		{verb: "escalate", group: rbacGroup, resource: "clusterroles"},
 		{verb: "bind", group: rbacGroup, resource: "clusterroles"}, // any, without names
+		{verb: "bind", group: rbacGroup, resource: "roles"},
 		{verb: "bind", group: rbacGroup, resource: "clusterroles", name: "cluster-admin"},
 		{verb: "create", group: rbacGroup, resource: "clusterroles"},
 		{verb: "impersonate", resource: "users"}, {verb: "impersonate", resource: "groups"}, {verb: "impersonate", resource: "serviceaccounts"},
@@ -159,7 +161,11 @@ func (e *examination) accounts(ctx context.Context) []Finding {
 	}
 	for _, a := range operatorAccounts(place.namespace) {
 		if a.name == controllerName {
-			a.needs = append(a.needs, bindRights(place.bindable)...)
+			a.needs = append(a.needs, bindRights("clusterroles", place.bindable)...)
+			a.needs = append(a.needs, bindRights("roles", place.bindableRoles)...)
+			if len(place.bindableRoles) > 0 {
+				a.needs = append(a.needs, right{verb: "watch", group: rbacGroup, resource: "roles"})
+			}
 			a.never = withoutListed(a.never, place.bindable)
 		}
 		findings = append(findings, e.accountFindings(ctx, place.namespace, a)...)
@@ -167,10 +173,10 @@ func (e *examination) accounts(ctx context.Context) []Finding {
 	return findings
 }
 
-func bindRights(names []string) []right {
+func bindRights(resource string, names []string) []right {
 	var rights []right
 	for _, name := range names {
-		rights = append(rights, right{verb: "bind", group: rbacGroup, resource: "clusterroles", name: name})
+		rights = append(rights, right{verb: "bind", group: rbacGroup, resource: resource, name: name})
 	}
 	return rights
 }

@@ -14,8 +14,8 @@ const controllerName = "scim-operator-controller"
 
 // place is where the operator runs, and what the installer lets it bind.
 type place struct {
-	namespace string
-	bindable  []string
+	namespace               string
+	bindable, bindableRoles []string
 }
 
 // place finds the controller's Deployment in the namespace that is known, or in any other. Without one, the operator may run outside
@@ -34,17 +34,18 @@ func (e *examination) place(ctx context.Context) (place, error) {
 		}
 		found.namespace = d.Namespace
 		for _, container := range d.Spec.Template.Spec.Containers {
-			found.bindable = append(found.bindable, bindableOf(container.Args)...)
+			found.bindable = append(found.bindable, namesIn(container.Args, "--bindable-cluster-roles=")...)
+			found.bindableRoles = append(found.bindableRoles, namesIn(container.Args, "--bindable-roles=")...)
 		}
 	}
 	return found, nil
 }
 
-// bindableOf reads the flag --bindable-cluster-roles.
-func bindableOf(args []string) []string {
+// namesIn reads a flag that is a list of names.
+func namesIn(args []string, flag string) []string {
 	var names []string
 	for _, arg := range args {
-		if list, ok := strings.CutPrefix(arg, "--bindable-cluster-roles="); ok && list != "" {
+		if list, ok := strings.CutPrefix(arg, flag); ok && list != "" {
 			names = append(names, strings.Split(list, ",")...)
 		}
 	}
