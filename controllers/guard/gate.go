@@ -34,6 +34,7 @@ type Gate struct {
 	recorder events.EventRecorder
 	clock    clock.PassiveClock
 	metrics  *metrics
+	census   *census
 
 	mu sync.Mutex
 	// seen are the grants that were looked at since the start.
@@ -64,7 +65,8 @@ func NewGate(mgr manager.Manager, options Options) (*Gate, error) {
 	return &Gate{
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("scim-operator-guard"), clock: options.Clock, metrics: counters,
-		seen: map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
+		census: newCensus(),
+		seen:   map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
 		wake: func([]access.GrantKey) {}, changed: func(string) {},
 	}, nil
 }
@@ -214,6 +216,9 @@ func (g *Gate) active(ctx context.Context, p *plan) (int, error) {
 	if p.key.Role != "" || len(p.candidates) == 0 {
 		return p.size(), nil
 	}
+	if n, ok := g.census.with(p.key.Directory, p.prints()); ok {
+		return n, nil
+	}
 	var users v1alpha1.ScimUserList
 	byDirectory := client.MatchingFields{store.IndexDirectory: p.key.Directory}
 	if err := g.cached.List(ctx, &users, byDirectory, client.UnsafeDisableDeepCopy); err != nil {
@@ -225,7 +230,7 @@ func (g *Gate) active(ctx context.Context, p *plan) (int, error) {
 			n++
 		}
 	}
-	return n, nil
+	return n, nil // A moment after the start, when the census is not complete.
 }
 
 // complete says whether each grant has been looked at since the start.

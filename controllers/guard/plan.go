@@ -34,6 +34,8 @@ type plan struct {
 
 // candidate is one name that would lose access.
 type candidate struct {
+	// behind is the Print of the person whom a binding last named so; empty when it is not known.
+	behind string
 	// grants has, for each grant that would take something from the name, what it said.
 	grants map[access.GrantKey]said
 }
@@ -60,6 +62,7 @@ func (p *plan) remember(grant access.GrantKey, removal access.Removal) {
 		c = &candidate{grants: map[access.GrantKey]said{}}
 		p.candidates[removal.Name] = c
 	}
+	c.behind = removal.Person.Print
 	now := said{mark: removal.Person.Mark, size: removal.Size}
 	if before, ok := c.grants[grant]; ok && now.mark.Kind != p.kind() {
 		now.mark = before.mark // Another binding of the grant knows more.
@@ -92,6 +95,15 @@ func (p *plan) asked() []access.Candidate {
 			}
 		}
 		all = append(all, access.Candidate{Name: name, Mark: mark})
+	}
+	return all
+}
+
+// prints say who the candidates are.
+func (p *plan) prints() []string {
+	all := make([]string, 0, len(p.candidates))
+	for _, c := range p.candidates {
+		all = append(all, c.behind)
 	}
 	return all
 }

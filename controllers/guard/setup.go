@@ -25,6 +25,9 @@ func SetupWithManager(mgr ctrl.Manager, gate *Gate) error {
 			gate.onChange(func(name string) { queue.AddAfter(request(name), flushDelay) })
 			return nil
 		})).
+		WatchesRawSource(source.Func(func(ctx context.Context, _ workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+			return gate.census.follow(ctx, mgr.GetCache())
+		})).
 		Complete(&reconciler{gate: gate})
 	if err != nil {
 		return fmt.Errorf("setting up the guard controller: %w", err)
