@@ -42,8 +42,7 @@ type gatherer struct {
 	used    map[access.PartKey]*knownShard
 	origins map[string][]origin
 
-	names   map[string]nameOf
-	bearing map[string][]string
+	names map[string]nameOf
 }
 
 // nameOf gives the Kubernetes user name of a user of one directory, or why there is none.
@@ -358,28 +357,4 @@ func ruleOf(usernames *usernames, expression string) nameOf {
 		}
 		return name, ""
 	}
-}
-
-// bearers are all users that count and are active, as prints, by their Kubernetes user names. It reads every user, and is needed only
-// while a slice is missing, or a name stays in a binding that the plan has it in no more.
-func (g *gatherer) bearers(ctx context.Context) (map[string][]string, error) {
-	if g.bearing != nil {
-		return g.bearing, nil
-	}
-	var users v1alpha1.ScimUserList
-	if err := g.cache.List(ctx, &users, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing users: %w", err)
-	}
-	names := make(map[string][]string, len(users.Items))
-	for i := range users.Items {
-		user, err := g.user(ctx, &users.Items[i], true)
-		if err != nil {
-			return nil, err
-		}
-		if name, _ := user.Subject(); name != "" {
-			names[name] = append(names[name], access.Print(users.Items[i].Name))
-		}
-	}
-	g.bearing = names
-	return names, nil
 }

@@ -72,11 +72,15 @@ func (r *Reconciler) staying(
 	stays := func(removal access.Removal) bool {
 		return removal.Person.Mark != (access.Mark{}) || breakGlass[removal.Person.Print] || s.spec().Protection != ""
 	}
+	lost := make(map[string]bool, len(removals))
+	for _, removal := range removals {
+		lost[removal.Name] = true
+	}
 	checked := slices.ContainsFunc(removals, stays)
 	for {
 		candidates := removals
 		if checked {
-			bearers, err := g.bearers(ctx)
+			bearers, err := g.bearers(ctx, lost)
 			if err != nil {
 				return nil, err
 			}

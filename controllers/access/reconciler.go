@@ -181,7 +181,7 @@ func (s *scope) planWith(ctx context.Context, g *gatherer) error {
 	g.keep()
 	s.desired = s.plan.Bindings
 	if len(s.plan.Held) > 0 {
-		bearers, err := g.bearers(ctx)
+		bearers, err := g.bearers(ctx, namesIn(s.existing, s.plan.Held))
 		if err != nil {
 			return err
 		}

@@ -57,6 +57,9 @@ func CompileUsername(expression string) (Username, error) {
 	return Username{program: program}, nil
 }
 
+// Prefix says that a name is this text and the userName after it; ok is false when the expression is of another form, and nothing is known.
+func (u Username) Prefix() (prefix string, ok bool) { return u.prefix, u.program == nil }
+
 // errNotString is the same for every user, so that it can be shown in a condition.
 var errNotString = errors.New("the username expression gives no string for this user")
 
