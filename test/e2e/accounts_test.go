@@ -104,6 +104,11 @@ func readObjects(name string) ([]client.Object, error) {
 
 // accountConfig is how a part of the operator reaches the API server: with a token of its own account and nothing else.
 func accountConfig(ctx context.Context, kube client.Client, account string) (*rest.Config, error) {
+	return tokenConfig(ctx, kube, namespace, account)
+}
+
+// tokenConfig is how a ServiceAccount reaches the API server.
+func tokenConfig(ctx context.Context, kube client.Client, namespace, account string) (*rest.Config, error) {
 	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
 	request := &authenticationv1.TokenRequest{}
 	if err := kube.SubResource("token").Create(ctx, owner, request); err != nil {

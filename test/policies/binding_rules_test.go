@@ -161,7 +161,7 @@ func fenceRules() []rule {
 			refuse: []try{
 				patch(controller, subjects(ada, subject("Group", "system:masters"))), patch(controller, subjects(subject("User", "system:anonymous"))),
 				patch(controller, subjects(subject("Group", "system:authenticated"))), patch(controller, subjects(subject("Group", "system:unauthenticated"))),
-				patch(controller, subjects(subject("User", "system:serviceaccount:kube-system:default"))), patch(controller, subjects(subject("User", "SyStEm:x"))),
+				patch(controller, subjects(subject("User", "system:serviceaccount:kube-system:default"))), patch(controller, subjects(ada, subject("Group", "system:"))),
 				create(controller, narrowly(ownLabels, "ClusterRole", "view", subject("User", "system:kube-controller-manager"))),
 			},
 		},

@@ -30,7 +30,7 @@ var installed struct {
 }
 
 // accounts installs config/rbac and config/admission when the first test asks for it, and gives a client for each account.
-func accounts(t *testing.T) map[account]*client {
+func accounts(t testing.TB) map[account]*client {
 	t.Helper()
 	installed.once.Do(func() { installed.accounts, installed.err = install(t) })
 	if installed.err != nil {
@@ -39,7 +39,7 @@ func accounts(t *testing.T) map[account]*client {
 	return installed.accounts
 }
 
-func install(t *testing.T) (map[account]*client, error) {
+func install(t testing.TB) (map[account]*client, error) {
 	kubeconfig := apiserver.Kubeconfig(t, apiserver.Config())
 	for _, source := range [][]string{{"--kustomize=../../config/rbac"}, {"--kustomize=../../config/admission"}, {"--filename=testdata/people.yaml"}} {
 		args := append([]string{"--kubeconfig=" + kubeconfig, "apply", "--server-side"}, source...)
