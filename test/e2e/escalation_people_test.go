@@ -125,11 +125,11 @@ func ownersBreaches() map[string]breach {
 func writersBreaches() map[string]breach {
 	return map[string]breach{
 		"view everywhere":     {"the verb bind is missing", creates(clusterGrant("breach", "view")), byClusterGrants + "a grant for the whole cluster"},
-		"view in a namespace": {"the verb bind is missing", creates(clusterGrant("breach", "view", team)), byClusterGrants + "a grant takes the verb bind on its role in every namespace that it lists, and you lack it on ClusterRole view in " + team},
+		"view in a namespace": {"the verb bind is missing", creates(clusterGrant("breach", "view", team)), byClusterGrants + "a grant takes the verb bind on its role in every namespace that it lists, and you lack it on ClusterRole view in at least one of " + team + ":"},
 		"view locally":        {"the verb bind is missing", creates(accessGrant(otherTeam, "breach", "view")), byGrants + "ClusterRole view in " + otherTeam},
 		"one namespace more": {
 			"what was approved is where it said", patches(clusterGrant("escalation-approved", ""), `{"spec":{"namespaces":{"names":["`+team+`","kube-system"]}}}`),
-			"and you lack it on ClusterRole view in " + team + ", kube-system",
+			"and you lack it on ClusterRole view in at least one of " + team + ", kube-system:",
 		},
 		"all namespaces": {
 			"what was approved is where it said", patches(clusterGrant("escalation-approved", ""), `{"spec":{"namespaces":{"selector":{}}}}`),
@@ -137,7 +137,7 @@ func writersBreaches() map[string]breach {
 		},
 		"another role": {
 			"what was approved is what it said", patches(clusterGrant("escalation-approved", ""), `{"spec":{"to":{"name":"edit"}}}`),
-			"and you lack it on ClusterRole edit in " + team,
+			"and you lack it on ClusterRole edit in at least one of " + team,
 		},
 	}
 }

@@ -41,7 +41,7 @@ const (
 	masterController account = "master scim-operator-controller"
 	// sharer may write grants of both kinds, and holds the verb bind on view and edit in the whole cluster.
 	sharer account = "sharer"
-	// lead may write grants of both kinds, and holds bind on the ClusterRole view and the Role deployer in team-0 to team-11, and
+	// lead may write grants of both kinds, and holds bind on the ClusterRole view and the Role deployer in team-0 to team-23, and
 	// nowhere else. Everything that the ClusterRole reader permits is permitted to lead, without the verb bind.
 	lead account = "lead"
 	// owner may write AccessGrants in team-0, and holds bind on the ClusterRole view and the Role deployer there.
@@ -72,7 +72,7 @@ var probes = map[account]authorizationv1.ResourceAttributes{
 	adopter: {Verb: "adopt", Resource: "scimusers"}, broad: {Verb: "create", Resource: "accessplans"},
 	broadServer: {Verb: "create", Resource: "accessplans"}, broadController: {Verb: "create", Resource: "accessplans"},
 	masterServer: {Verb: "escalate", Resource: "anything"}, masterController: {Verb: "escalate", Resource: "anything"},
-	sharer: {Verb: "create", Resource: "clusteraccessgrants"}, lead: {Verb: "create", Resource: "accessgrants", Namespace: "team-12"},
+	sharer: {Verb: "create", Resource: "clusteraccessgrants"}, lead: {Verb: "create", Resource: "accessgrants", Namespace: "team-24"},
 	owner: {Verb: "create", Resource: "accessgrants", Namespace: "team-0"},
 }
 

@@ -42,12 +42,12 @@ func grantRules() []rule {
 		},
 		{
 			reason: "bind in some namespaces is enough for grants in these", policy: policy, message: listed,
-			accept: []try{create(lead, granted(view+teams(2))), create(lead, granted(view+teams(12))), create(sharer, granted(view+teams(256)))},
+			accept: []try{create(lead, granted(view+teams(2))), create(lead, granted(view+teams(24))), create(sharer, granted(view+teams(256)))},
 			refuse: []try{
 				create(lead, granted("to: {name: edit}, "+teams(2))), create(broad, granted(view+teams(1))),
-				create(lead, granted(view+"scope: Namespaces, namespaces: {names: [team-0, team-12]}")),
+				create(lead, granted(view+"scope: Namespaces, namespaces: {names: [team-0, team-24]}")),
 				create(lead, granted(view+"scope: Namespaces, namespaces: {names: [kube-system]}")),
-				create(sharer, granted("to: {name: admin}, "+teams(12))),
+				create(sharer, granted("to: {name: admin}, "+teams(24))),
 			},
 		},
 		{
@@ -56,9 +56,9 @@ func grantRules() []rule {
 			refuse: []try{create(lead, granted("to: {name: reader}, "+teams(1)))},
 		},
 		{
-			reason: "the API server does not ask its authorizer without end", policy: policy, message: "lists at most 12 namespaces",
-			accept: []try{create(lead, granted(view+teams(12))), create(sharer, granted(view+teams(13)))},
-			refuse: []try{create(lead, granted(view+teams(13))), create(broad, granted(view+teams(256)))},
+			reason: "the API server does not ask its authorizer without end", policy: policy, message: "lists at most 24 namespaces",
+			accept: []try{create(lead, granted(view+teams(24))), create(sharer, granted(view+teams(25)))},
+			refuse: []try{create(lead, granted(view+teams(25))), create(broad, granted(view+teams(256)))},
 		},
 		{
 			reason: "a grant is not widened after it was approved", policy: policy, message: listed, present: present,
@@ -112,13 +112,13 @@ func sharingRules() []rule {
 		{
 			reason: "an owner shares what they hold in their namespace", policy: policy, message: message,
 			accept: []try{
-				create(owner, shared("team-0", view)), create(owner, shared("team-0", deployer)), create(lead, shared("team-11", view)),
+				create(owner, shared("team-0", view)), create(owner, shared("team-0", deployer)), create(lead, shared("team-23", view)),
 				create(sharer, shared("kube-system", "name: edit")), create(admin, shared("kube-system", "name: cluster-admin")),
 			},
 			refuse: []try{
 				create(owner, shared("team-0", "name: edit")), create(owner, shared("team-0", "name: cluster-admin")),
 				create(owner, shared("team-0", "kind: Role, name: view")), create(owner, shared("team-0", "name: deployer")),
-				create(lead, shared("team-12", view)), create(lead, shared("kube-system", deployer)), create(broad, shared("team-0", view)),
+				create(lead, shared("team-24", view)), create(lead, shared("kube-system", deployer)), create(broad, shared("team-0", view)),
 				create(lead, shared("team-0", "name: reader")),
 			},
 		},
