@@ -71,7 +71,7 @@ verify: ## Check that generated files and modules are fresh, and lint.
 .PHONY: bench
 bench: ## Run the benchmarks, each beside what it is to be compared with.
 	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; \
-		go test -timeout=60m -run '^$$' -bench . -benchmem $(ARGS)
+		go test -timeout=180m -run '^$$' -bench . -benchmem $(ARGS)
 
 .PHONY: scale
 scale: ## Run the test with a group of 20,000 members.
