@@ -78,12 +78,16 @@ const (
 	// Possible reasons for this condition to be False are:
 	//
 	// * "NotCovered"
+	// * "NotDeleted"
+	// * "Planned"
 	GrantAdopted = "Adopted"
 
 	// ReasonNothingLeft means that no binding of somebody else is labelled for the grant.
 	ReasonNothingLeft = "NothingLeft"
 	// ReasonNotCovered means that a labelled binding gives somebody what the grant does not give, so that it stays.
 	ReasonNotCovered = "NotCovered"
+	// ReasonNotDeleted means that the API server did not let the operator delete a labelled binding. The message says why.
+	ReasonNotDeleted = "NotDeleted"
 )
 
 // GrantStatus is what a grant came to.

@@ -26,6 +26,7 @@ const (
 	indexAssigned    = "access.assigned"
 	indexBindGrant   = "access.binding.grant"
 	indexBindSubject = "access.binding.subject"
+	indexBindAdopted = "access.binding.adopted"
 	indexUserPrint   = "access.user.print"
 )
 
@@ -70,6 +71,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, withRoles bool
 		{&rbacv1.RoleBinding{}, indexBindGrant, bindingGrant},
 		{&rbacv1.ClusterRoleBinding{}, indexBindSubject, bindingSubjects},
 		{&rbacv1.RoleBinding{}, indexBindSubject, bindingSubjects},
+		{&rbacv1.ClusterRoleBinding{}, indexBindAdopted, bindingAdopted},
+		{&rbacv1.RoleBinding{}, indexBindAdopted, bindingAdopted},
 	}
 	if withRoles {
 		indexes = append(indexes, index{metadata("Role", rbacGroup), indexRoleName, objectName})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -68,6 +69,8 @@ type scope struct {
 	revoked time.Time
 	// broken says that additions were left for another pass, because a revocation waits.
 	broken bool
+	// staying are the bindings that were handed over to the grant and stay for now.
+	staying []staying
 	// transient is an error after which the same is simply tried again; nobody need read of it in status.
 	transient error
 }
@@ -99,6 +102,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if again, ok := s.postponed(); ok {
 		return again, nil
+	}
+	if err := r.adopt(ctx, s); err != nil {
+		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 	}
 	r.report(s)
 	if err := r.writeStatus(ctx, s); err != nil {
@@ -232,7 +238,7 @@ func (s *scope) wait() time.Duration {
 	if next := s.outcome().Next; !next.IsZero() {
 		wait = min(max(next.Sub(s.now), time.Millisecond), longestSleep)
 	}
-	if len(s.failures) > 0 {
+	if len(s.failures) > 0 || slices.ContainsFunc(s.staying, func(b staying) bool { return b.refused != nil }) {
 		wait = sooner(wait, refusedRetry)
 	}
 	if len(s.outcome().RolesIncomplete) > 0 {

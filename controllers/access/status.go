@@ -79,6 +79,7 @@ func setStatus(status *v1alpha1.GrantStatus, s *scope) {
 	ready.Type, ready.ObservedGeneration = v1alpha1.GrantReady, s.grant.GetGeneration()
 	ready.LastTransitionTime = metav1.NewTime(s.now)
 	apimeta.SetStatusCondition(&status.Conditions, ready)
+	setAdopted(status, s)
 }
 
 func number(n int) *int32 {

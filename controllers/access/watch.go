@@ -122,6 +122,7 @@ func (w *watcher) binding(_ context.Context, before, after client.Object) effect
 		if key, ok := grantOf(object); ok {
 			found.grants = append(found.grants, key)
 		}
+		found.grants = append(found.grants, adopters(object)...)
 	}
 	return found
 }
