@@ -61,7 +61,7 @@ func document(text *strings.Builder, parent *cobra.Command) {
 		if cmd.Name() == "completion" || cmd.Name() == "help" {
 			continue
 		}
-		if cmd.HasSubCommands() {
+		if cmd.HasSubCommands() && !cmd.HasAvailableLocalFlags() {
 			document(text, cmd)
 			continue
 		}
@@ -73,6 +73,7 @@ func document(text *strings.Builder, parent *cobra.Command) {
 		if cmd.Flags().HasAvailableFlags() {
 			fmt.Fprintf(text, "\n%s", flagTable(cmd.NonInheritedFlags()))
 		}
+		document(text, cmd)
 	}
 }
 

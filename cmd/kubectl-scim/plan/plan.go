@@ -1,4 +1,4 @@
-// Package plan shows the removals of access that the guard holds, and writes a person's word on them.
+// Package plan shows what grants would change, shows the removals of access that the guard holds, and writes a person's word on them.
 package plan
 
 import (
@@ -19,8 +19,21 @@ import (
 
 // NewCommand is `kubectl scim plan`.
 func NewCommand(env *cli.Env) *cobra.Command {
-	return cli.Group("plan", "Show removals of access that wait for a person's word, and give it",
+	cmd := cli.Group("plan", "Show what a grant would change, and removals of access that wait for a person's word",
 		newListCommand(env), newShowCommand(env), newApproveCommand(env), newDiscardCommand(env))
+	var files []string
+	output := cli.NewOutput(cli.FormatJSON)
+	help := cmd.RunE
+	cmd.Long = previewText
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(files) == 0 {
+			return help(cmd, args)
+		}
+		return previewFiles(cmd, env, files, output)
+	}
+	cmd.Flags().StringSliceVarP(&files, "filename", "f", nil, "File with grants, - for standard input; may be repeated")
+	output.Bind(cmd)
+	return cmd
 }
 
 func newListCommand(env *cli.Env) *cobra.Command {
