@@ -25,6 +25,8 @@ type Options struct {
 	BindableClusterRoles []string
 	// BindableRoles are the Roles that grants may give, in whatever namespace they are. There is no wildcard.
 	BindableRoles []string
+	// RequiredSubjectPrefix is what the Kubernetes names of all users must begin with; empty for nothing.
+	RequiredSubjectPrefix string
 	// ExternalURL is the scheme and host under which identity providers reach the SCIM server; empty when not known.
 	ExternalURL string
 	// Namespace is where the Secrets of credentials are.
@@ -53,7 +55,8 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		{"claims", func() error { return claims.SetupWithManager(mgr) }},
 		{"access", func() error {
 			return access.SetupWithManager(ctx, mgr, access.Options{
-				BindableClusterRoles: options.BindableClusterRoles, BindableRoles: options.BindableRoles, Gate: gate,
+				BindableClusterRoles: options.BindableClusterRoles, BindableRoles: options.BindableRoles,
+				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Gate: gate,
 			})
 		}},
 		{"guard", func() error { return guard.SetupWithManager(mgr, gate) }},
@@ -63,6 +66,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		{"users", func() error {
 			return users.SetupWithManager(ctx, mgr, users.Options{
 				Bound: bound, Now: time.Now, Recorder: mgr.GetEventRecorder("scim-operator-users"),
+				RequiredSubjectPrefix: options.RequiredSubjectPrefix,
 			})
 		}},
 		{"roles", func() error { return roles.SetupWithManager(mgr) }},

@@ -24,6 +24,7 @@ type controllerFlags struct {
 
 	bindable      []string
 	bindableRoles []string
+	subjectPrefix string
 	leaderElect   bool
 }
 
@@ -42,6 +43,8 @@ func newControllerCommand(shared *sharedFlags) *cobra.Command {
 		"ClusterRoles that grants may give, by name; the ServiceAccount must hold the verb bind on each of them")
 	cmd.Flags().StringSliceVar(&f.bindableRoles, "bindable-roles", nil,
 		"Roles that grants may give in the namespaces where they exist, by name; the ServiceAccount must hold the verb bind on each of them, and read Roles")
+	cmd.Flags().StringVar(&f.subjectPrefix, "required-subject-prefix", "",
+		"what the Kubernetes names of all users must begin with; users without it get no access")
 	cmd.Flags().BoolVar(&f.leaderElect, "leader-elect", false, "run the controllers only while holding the Lease; needed with more than one replica")
 	return cmd
 }
@@ -56,6 +59,9 @@ func (f *controllerFlags) validate() error {
 				return fmt.Errorf("flag --%s: %q is no name of a %s; list each one by name", list.flag, name, list.kind)
 			}
 		}
+	}
+	if strings.HasPrefix(strings.ToLower(f.subjectPrefix), "system:") {
+		return fmt.Errorf("flag --required-subject-prefix: %q belongs to Kubernetes, whose names no user may have", f.subjectPrefix)
 	}
 	return f.processFlags.validate()
 }
@@ -76,7 +82,7 @@ func runController(ctx context.Context, cfg *rest.Config, f *controllerFlags, lo
 		return err
 	}
 	err = controllers.SetupWithManager(ctx, mgr, controllers.Options{
-		BindableClusterRoles: f.bindable, BindableRoles: f.bindableRoles, ExternalURL: f.externalURL, Namespace: f.namespace,
+		BindableClusterRoles: f.bindable, BindableRoles: f.bindableRoles, RequiredSubjectPrefix: f.subjectPrefix, ExternalURL: f.externalURL, Namespace: f.namespace,
 	})
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func BenchmarkOneChange(b *testing.B) {
 
 func oneChange(b *testing.B, members int, expression string, memory *memory) {
 	cache := largeCache(members, expression)
-	names, grant, kept := newUsernames(), grantFor("g", "R", "view"), &past{}
+	names, grant, kept := newUsernames(""), grantFor("g", "R", "view"), &past{}
 	plan := func(existing []access.Binding) *scope {
 		s := &scope{key: access.GrantKey{Name: "g"}, grant: grant, planned: planned(grant), past: kept, existing: existing}
 		g := &gatherer{

@@ -32,6 +32,8 @@ type Options struct {
 	// BindableRoles are the names of the Roles that grants may give, in whatever namespace they are. The operator's own RBAC must
 	// hold the verb bind on them, and, if there are any, read Roles.
 	BindableRoles []string
+	// RequiredSubjectPrefix is what the Kubernetes names of all users must begin with; empty for nothing.
+	RequiredSubjectPrefix string
 	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 4, so that a large grant keeps no
 	// revocation of another waiting.
 	MaxConcurrentReconciles int
@@ -122,7 +124,7 @@ func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
 		clock:         options.Clock,
 		bindable:      slices.Sorted(slices.Values(options.BindableClusterRoles)),
 		bindableRoles: slices.Sorted(slices.Values(options.BindableRoles)),
-		usernames:     newUsernames(),
+		usernames:     newUsernames(options.RequiredSubjectPrefix),
 		gate:          options.Gate,
 	}
 }

@@ -8,6 +8,9 @@ import (
 
 // usernames compiles each username expression once. There are as many as directories have had, so none is ever forgotten.
 type usernames struct {
+	// required is the prefix that every name must have; empty for none.
+	required string
+
 	mu       sync.Mutex
 	compiled map[string]compiledUsername
 }
@@ -17,7 +20,9 @@ type compiledUsername struct {
 	err      error
 }
 
-func newUsernames() *usernames { return &usernames{compiled: map[string]compiledUsername{}} }
+func newUsernames(required string) *usernames {
+	return &usernames{required: required, compiled: map[string]compiledUsername{}}
+}
 
 func (u *usernames) get(expression string) (access.Username, error) {
 	u.mu.Lock()
@@ -25,6 +30,7 @@ func (u *usernames) get(expression string) (access.Username, error) {
 	entry, ok := u.compiled[expression]
 	if !ok {
 		entry.username, entry.err = access.CompileUsername(expression)
+		entry.username = entry.username.Requiring(u.required)
 		u.compiled[expression] = entry
 	}
 	return entry.username, entry.err

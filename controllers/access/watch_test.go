@@ -55,7 +55,7 @@ func TestWhatAnEventMeans(t *testing.T) {
 	role := w.role("event-role-1", "Event", "event-1")
 	w.create(grantFor("event", "Event", "view"))
 	w.eventuallyCan("event@example.com", "", true, "the world is in place")
-	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames()}
+	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames("")}
 	grants := []access.GrantKey{{Name: "event"}}
 
 	user := func(change func(*v1alpha1.ScimUser)) *v1alpha1.ScimUser {

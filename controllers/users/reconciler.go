@@ -28,6 +28,8 @@ type Options struct {
 	Now func() time.Time
 	// Recorder tells people what they must know; nil for nobody.
 	Recorder events.EventRecorder
+	// RequiredSubjectPrefix is what every Kubernetes user name must begin with; empty for nothing.
+	RequiredSubjectPrefix string
 }
 
 type reconciler struct {
@@ -70,7 +72,7 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 	if err != nil {
 		return f, err
 	}
-	f.kubernetesUser, f.usernameErr = kubernetesUser(user, directory)
+	f.kubernetesUser, f.usernameErr = kubernetesUser(user, directory, r.options.RequiredSubjectPrefix)
 	if directory != nil {
 		f.signInDomains = directory.Spec.SignInDomains
 	}
@@ -106,8 +108,8 @@ func (r *reconciler) directory(ctx context.Context, name string) (*v1alpha1.Scim
 	return &directory, nil
 }
 
-// kubernetesUser gives the name that bindings use, or says why the user has none.
-func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (string, error) {
+// kubernetesUser gives the name that bindings use, which begins with the prefix, or says why the user has none.
+func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory, requiredPrefix string) (string, error) {
 	expression := ""
 	switch {
 	case directory != nil:
@@ -119,7 +121,7 @@ func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) 
 	if err != nil {
 		return "", err
 	}
-	name, err := username.Of(&user.Spec)
+	name, err := username.Requiring(requiredPrefix).Of(&user.Spec)
 	if err != nil {
 		return "", err
 	}

@@ -60,6 +60,32 @@ func FuzzSubjectName(f *testing.F) {
 	})
 }
 
+// TestRequiredPrefix: with a prefix nobody is bound under a name that another authenticator gives out.
+func TestRequiredPrefix(t *testing.T) {
+	for _, test := range []struct {
+		reason, expression string
+		ok                 bool
+	}{
+		{"the directory gives the prefix", `"okta:" + user.userName`, true},
+		{"an expression that needs CEL gives it too", `"okta:" + user.userName.lowerAscii()`, true},
+		{"the default gives none", "", false},
+		{"another prefix is not enough", `"entra:" + user.userName`, false},
+		{"an identity provider could choose a userName without it", `user.userName.lowerAscii()`, false},
+	} {
+		username, err := CompileUsername(test.expression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		user := &v1alpha1.ScimUserSpec{UserName: "Alice"}
+		if name, err := username.Requiring("okta:").Of(user); (err == nil) != test.ok || (name != "") != test.ok {
+			t.Errorf("%s: %q gives %q and %v", test.reason, test.expression, name, err)
+		}
+		if name, err := username.Requiring("").Of(user); err != nil || name == "" {
+			t.Errorf("nothing is required, and %q gives %q and %v", test.expression, name, err)
+		}
+	}
+}
+
 func TestUsername(t *testing.T) {
 	user := &v1alpha1.ScimUserSpec{
 		UserName:   "Alice@Example.com",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
@@ -27,6 +28,8 @@ var prefixed = regexp.MustCompile(`^\s*(?:"([^"\\]*)"\s*\+\s*|'([^'\\]*)'\s*\+\s
 type Username struct {
 	prefix  string
 	program cel.Program
+	// required is what every name must begin with; empty for nothing.
+	required string
 }
 
 // CompileUsername compiles the expression of ScimDirectory spec.identity.username: CEL over the variable `user`, which has the fields
@@ -60,12 +63,28 @@ func CompileUsername(expression string) (Username, error) {
 // Prefix says that a name is this text and the userName after it; ok is false when the expression is of another form, and nothing is known.
 func (u Username) Prefix() (prefix string, ok bool) { return u.prefix, u.program == nil }
 
+// Requiring gives an expression that fails for a user whose name it would not begin with the prefix, which the installer chose so that
+// nobody of an identity provider bears a name that another authenticator gives out. An empty prefix requires nothing.
+func (u Username) Requiring(prefix string) Username {
+	u.required = prefix
+	return u
+}
+
 // errNotString is the same for every user, so that it can be shown in a condition.
 var errNotString = errors.New("the username expression gives no string for this user")
 
 // Of gives the Kubernetes user name of a user. The name is not checked: SubjectName does that. It fails when the expression fails for
-// this user, for example because it reads an attribute that the user does not have; the error does not repeat the user's data.
+// this user, for example because it reads an attribute that the user does not have, or when the name lacks the prefix that is
+// required; the error does not repeat the user's data.
 func (u Username) Of(user *v1alpha1.ScimUserSpec) (string, error) {
+	name, err := u.evaluate(user)
+	if err == nil && !strings.HasPrefix(name, u.required) {
+		return "", fmt.Errorf("the Kubernetes user name does not begin with %q, which the installer requires of all (access.requiredSubjectPrefix)", u.required)
+	}
+	return name, err
+}
+
+func (u Username) evaluate(user *v1alpha1.ScimUserSpec) (string, error) {
 	if u.program == nil {
 		return u.prefix + user.UserName, nil
 	}

@@ -24,6 +24,7 @@ const (
 	controllerRoleKey = "ClusterRole scim-operator-controller"
 	bindableFlag      = "--bindable-cluster-roles="
 	bindableRolesFlag = "--bindable-roles="
+	prefixFlag        = "--required-subject-prefix="
 )
 
 // everyValue sets every value that decides on a Deployment to something that is not its default.
@@ -130,12 +131,19 @@ func TestBindableRoles(t *testing.T) {
 	}
 }
 
-// TestRequiredSubjectPrefix: the prefix is in the policy as the installer wrote it.
+// TestRequiredSubjectPrefix: the prefix is in the policy and in the controller's flag as the installer wrote it.
 func TestRequiredSubjectPrefix(t *testing.T) {
 	for _, prefix := range []string{"", "okta:", "https://idp.example.com/#"} {
 		got := render(t, values{"access": values{"requiredSubjectPrefix": prefix}})
 		if got := fenceVariable[string](t, got, "requiredSubjectPrefix"); got != prefix {
 			t.Errorf("the policy requires %q, want %q", got, prefix)
+		}
+		var flag []string
+		if prefix != "" {
+			flag = []string{prefixFlag + prefix}
+		}
+		if diff := cmp.Diff(flag, controllerFlags(t, got, prefixFlag)); diff != "" {
+			t.Errorf("the flag for %q (-want +got):\n%s", prefix, diff)
 		}
 	}
 }
