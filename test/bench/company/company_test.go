@@ -36,6 +36,7 @@ func sizes(b *testing.B) []int {
 
 // BenchmarkCompany measures companies of all sizes, one after the other, each in a cluster of its own.
 func BenchmarkCompany(b *testing.B) {
+	var companies []*company
 	for _, n := range sizes(b) {
 		b.Run(fmt.Sprintf("users=%d", n), func(b *testing.B) {
 			began := time.Now()
@@ -64,9 +65,11 @@ func BenchmarkCompany(b *testing.B) {
 			if c.controller != nil {
 				c.notePeak(b)
 				c.print(os.Stdout)
+				companies = append(companies, c)
 			}
 		})
 	}
+	printGrowth(os.Stdout, companies)
 }
 
 // effect is a change that is about to be made, and how one sees in the bindings that it has taken effect.

@@ -68,4 +68,35 @@ func (c *company) print(out io.Writer) {
 	_ = table.Flush() // A table that cannot be printed has nobody to tell.
 }
 
+// printGrowth prints how many raw writes long each change took in companies of different sizes, and how the largest compares with the
+// smallest.
+func printGrowth(out io.Writer, companies []*company) {
+	if len(companies) < 2 {
+		return
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprint(table, "\n× raw with users")
+	for _, c := range companies {
+		fmt.Fprintf(table, "\t%d", c.users)
+	}
+	fmt.Fprintln(table, "\tlargest / smallest")
+	for _, r := range companies[0].rows {
+		if r.raw == 0 {
+			continue
+		}
+		var ratios []float64
+		fmt.Fprint(table, r.what)
+		for _, c := range companies {
+			for _, same := range c.rows {
+				if same.what == r.what {
+					ratios = append(ratios, same.ratio())
+					fmt.Fprintf(table, "\t%.1f", same.ratio())
+				}
+			}
+		}
+		fmt.Fprintf(table, "\t%.2f\n", ratios[len(ratios)-1]/ratios[0])
+	}
+	_ = table.Flush() // A table that cannot be printed has nobody to tell.
+}
+
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
