@@ -79,11 +79,11 @@ type effect struct {
 }
 
 // measure makes a change several times, each time when the operator is at rest, in turn with raw writes. What the first one leads to is
-// counted until everything has settled.
+// counted until everything has settled; the controller's CPU time is a mean of all, with what it does afterwards.
 func (c *company) measure(b *testing.B, what string, next func(i int) effect) {
 	b.Helper()
 	var took, raw []time.Duration
-	r := row{what: what}
+	r, cpu := row{what: what}, c.cpu(b)
 	for b.Loop() {
 		for i := range repeats {
 			e, quiet := next(i), 500*time.Millisecond
@@ -100,6 +100,8 @@ func (c *company) measure(b *testing.B, what string, next func(i int) effect) {
 			}
 		}
 	}
+	c.audit.await(b, settled)
+	r.cpu = (c.cpu(b) - cpu) / time.Duration(len(took))
 	r.took, r.raw, r.slowest = median(took), median(raw), slowest(took)
 	c.add(b, r)
 }

@@ -193,6 +193,26 @@ func (c *company) notePeak(b *testing.B) {
 	b.Fatal("the kernel does not tell the peak of a process")
 }
 
+// ticks is how many clock ticks of /proc/PID/stat a second has, on every Linux that Go supports.
+const ticks = 100
+
+// cpu is the CPU time that the controller has used, which other processes on the machine don't make longer. It counts in hundredths of a
+// second.
+func (c *company) cpu(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.controller.PID()))
+	must(b, err)
+	// The name of the program, in parentheses, may have spaces in it; user and system time are fields 14 and 15.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	sum := 0
+	for _, text := range fields[11:13] {
+		n, err := strconv.Atoi(text)
+		must(b, err)
+		sum += n
+	}
+	return time.Duration(sum) * time.Second / ticks
+}
+
 func must(b *testing.B, err error) {
 	b.Helper()
 	if err != nil {

@@ -17,6 +17,8 @@ type row struct {
 	took, slowest time.Duration
 	// raw is the median of the raw writes that were made in turn with it; 0 for what is not compared.
 	raw time.Duration
+	// cpu is the CPU time of the controller for one change, with everything that follows from it; 0 for not measured.
+	cpu time.Duration
 	// writes is the number of writes of the operator that one such change led to, until all was at rest; -1 for not counted.
 	writes int
 	// by says what was written.
@@ -40,6 +42,9 @@ func (c *company) add(b *testing.B, r row) {
 	if r.raw > 0 {
 		b.ReportMetric(r.ratio(), "raw-writes")
 	}
+	if r.cpu > 0 {
+		b.ReportMetric(ms(r.cpu), "controller-cpu-ms")
+	}
 	if r.writes >= 0 {
 		b.ReportMetric(float64(r.writes), "api-writes")
 	}
@@ -54,16 +59,19 @@ func (c *company) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%d users, %d roles (one of %d), %d grants, %d namespaces; peak memory of the controller %d MiB\n",
 		c.users, c.roles+1, c.large(), c.grants, c.namespaces, c.peak>>20)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "what\tmedian\tslowest\traw write\t× raw\tAPI writes\twhat was written")
+	fmt.Fprintln(table, "what\tmedian\tslowest\traw write\t× raw\tcontroller CPU\tAPI writes\twhat was written")
 	for _, r := range c.rows {
-		raw, ratio, writes := "-", "-", "-"
+		raw, ratio, cpu, writes := "-", "-", "-", "-"
 		if r.raw > 0 {
 			raw, ratio = fmt.Sprintf("%.1f ms", ms(r.raw)), fmt.Sprintf("%.1f", r.ratio())
+		}
+		if r.cpu > 0 {
+			cpu = fmt.Sprintf("%.1f ms", ms(r.cpu))
 		}
 		if r.writes >= 0 {
 			writes = fmt.Sprint(r.writes)
 		}
-		fmt.Fprintf(table, "%s\t%.1f ms\t%.1f ms\t%s\t%s\t%s\t%s\n", r.what, ms(r.took), ms(r.slowest), raw, ratio, writes, strings.Join(r.by, ", "))
+		fmt.Fprintf(table, "%s\t%.1f ms\t%.1f ms\t%s\t%s\t%s\t%s\t%s\n", r.what, ms(r.took), ms(r.slowest), raw, ratio, cpu, writes, strings.Join(r.by, ", "))
 	}
 	_ = table.Flush() // A table that cannot be printed has nobody to tell.
 }
