@@ -28,7 +28,7 @@ const (
 )
 
 const longText = `kubectl scim shows and changes what identity providers push over SCIM 2.0: the tokens of directories, who owns a user or a
-role, removals that wait for a person's word, and what is wrong.
+role, who has what and what a grant would change, removals that wait for a person's word, and what is wrong.
 
 It uses the kubeconfig as kubectl does, and has no rights but those of the person who runs it. What a command is asked for goes to
 standard output, everything else to standard error. The exit code is 0 when it is done, 1 when it failed or was refused, and 2 when the

@@ -37,6 +37,7 @@ func TestGuides(t *testing.T) {
 		{"okta.md", "okta-prod", oktaOf(okta.AIW)},
 		{"entra.md", "entra-prod", entraOf(false)},
 		{"break-glass.md", "", nil},
+		{"brown-field.md", "", nil},
 	} {
 		t.Run(g.page, func(t *testing.T) {
 			r := &reading{guide: g, o: sharedOperator(t), dir: t.TempDir(), people: map[string]string{}}

@@ -24,7 +24,7 @@ func NewCommand(env *cli.Env) *cobra.Command {
 	var files []string
 	output := cli.NewOutput(cli.FormatJSON)
 	help := cmd.RunE
-	cmd.Long = previewText
+	cmd.Use, cmd.Long = "plan -f FILE", previewText
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(files) == 0 {
 			return help(cmd, args)
