@@ -80,7 +80,7 @@ func previewFiles(cmd *cobra.Command, env *cli.Env, files []string, output *cli.
 func readFile(env *cli.Env, file, namespace string) ([]proposed, error) {
 	in := io.NopCloser(env.Streams.In)
 	if file != "-" {
-		opened, err := os.Open(file) //nolint:gosec // The person who runs the command chose the file.
+		opened, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}

@@ -92,7 +92,7 @@ func (c cluster) preview(kind string, grant access.Grant) preview {
 			current = append(current, binding)
 		}
 	}
-	desired := append(result.Bindings, access.Keep(current, result.Held, c.live())...)
+	desired := slices.Concat(result.Bindings, access.Keep(current, result.Held, c.live()))
 	c.compare(&p, current, desired)
 	return p
 }
