@@ -57,6 +57,8 @@ type Grant struct {
 	// UID becomes the owner reference of the bindings.
 	UID  types.UID                       `json:"uid,omitempty"`
 	Spec v1alpha1.ClusterAccessGrantSpec `json:"spec"`
+	// Condition is spec.condition, compiled; nil when it is to be compiled by whoever needs it.
+	Condition *Condition `json:"-"`
 }
 
 // Key tells the grant from all others.

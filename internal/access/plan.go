@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 
 // Result is the plan: what should exist, and what each grant came to.
 type Result struct {
-	// Bindings should exist, and no other of these grants; sorted by Key.
+	// Bindings should exist, and no other of these grants; sorted by Key. Of a grant that is frozen they are what stays of State.Existing.
 	Bindings []Binding `json:"bindings,omitempty"`
+	// Proposed are the bindings that grants with mode Plan would have with mode Enforce; sorted by Key.
+	Proposed []Binding `json:"proposed,omitempty"`
 	// Held are bindings about whose subjects nothing is known, because a part of a role could not be read; sorted. See Keep.
 	Held []Key `json:"held,omitempty"`
 	// Outcomes has one entry for each grant, sorted by key.
@@ -59,8 +60,22 @@ type Outcome struct {
 	UsersNotFound []v1alpha1.UserSelector `json:"usersNotFound,omitempty"`
 	// Users is the number of different users who get access.
 	Users int `json:"users"`
-	// Refused are the members that were left out because their Kubernetes user names may not be bound, sorted by id.
+	// Refused are the members that were left out because their Kubernetes user names may not be bound, or because the condition fails for
+	// them, sorted by id.
 	Refused []Refusal `json:"refused,omitempty"`
+	// Frozen says that nobody gains and that edits wait, because of spec.mode Plan or because of the ConditionError. What pushes take away
+	// goes.
+	Frozen bool `json:"frozen,omitempty"`
+	// Revoked are bindings of a frozen grant that go because a person wished it: the installer no longer allows what they give, or they
+	// belong to an earlier grant of the name; sorted.
+	Revoked []Key `json:"revoked,omitempty"`
+	// ConditionError says why spec.condition cannot be used.
+	ConditionError string `json:"conditionError,omitempty"`
+	// GroupRoles are the ids of roles whose pushed members are bound as a group, sorted.
+	GroupRoles []string `json:"groupRoles,omitempty"`
+	// GroupsRefused are roles whose group may not be bound, sorted. Their pushed members get nothing, or, with subjects Auto, what they get
+	// they get one by one.
+	GroupsRefused []GroupRefusal `json:"groupsRefused,omitempty"`
 }
 
 // Refusal says why a user was left out.
@@ -78,6 +93,7 @@ func Plan(state State) Result {
 		result.Outcomes = append(result.Outcomes, p.grant(grant, &result))
 	}
 	sortBindings(result.Bindings)
+	sortBindings(result.Proposed)
 	slices.SortFunc(result.Held, Key.Compare)
 	slices.SortFunc(result.Outcomes, func(a, b Outcome) int { return a.Grant.Compare(b.Grant) })
 	p.state.Memory.Parts = p.parts
@@ -93,14 +109,19 @@ type planner struct {
 	byUserName  map[string][]string
 	bindable    map[rbacv1.RoleRef]bool
 	clusterRole map[string]bool
-	resolved    map[string][]resolvedPart
+	resolved    map[resolution][]resolvedPart
 	parts       map[PartKey]*Part
 	placed      placement
 }
 
+// resolution is a role under a condition, of which the zero value is none.
+type resolution struct{ role, condition string }
+
 type resolvedPart struct {
 	label   string
 	missing bool
+	// pushed says that the members are whom a directory put into the role.
+	pushed bool
 	// rule says that the part is all of a rule, however many they are, and must be divided.
 	rule     bool
 	subjects []rbacv1.Subject
@@ -116,7 +137,7 @@ func newPlanner(state State) *planner {
 		byName:      map[string][]string{},
 		bindable:    bindable(state),
 		clusterRole: setOf(state.ClusterRoles),
-		resolved:    map[string][]resolvedPart{},
+		resolved:    map[resolution][]resolvedPart{},
 		parts:       map[PartKey]*Part{},
 	}
 	if p.state.Memory == nil {
@@ -137,51 +158,54 @@ func (p *planner) grant(grant Grant, result *Result) Outcome {
 	outcome := Outcome{Grant: grant.Key()}
 	outcome.Phase, outcome.Next = phase(grant.Spec.Validity, p.state.Now)
 	var selectors map[string]string
-	outcome.Roles, outcome.RolesNotFound, selectors = p.match(grant.Spec.Roles)
+	outcome.Roles, outcome.RolesNotFound, selectors = p.match(grant.Spec)
 	p.namespaces(grant.Spec, &outcome)
 
 	p.target(grant.Spec, &outcome)
-	if outcome.TargetNotAllowed || outcome.TargetNotFound || outcome.Phase != PhaseInForce {
+	condition, err := conditionOf(grant)
+	if err != nil {
+		outcome.ConditionError = err.Error()
+	}
+	gives := err == nil && !outcome.TargetNotAllowed && !outcome.TargetNotFound && outcome.Phase == PhaseInForce
+	outcome.Frozen = err != nil || grant.Spec.Mode == v1alpha1.ModePlan
+	if outcome.Frozen {
+		p.propose(grant, gives, condition, selectors, &outcome, result)
+		p.freeze(grant, condition, &outcome, result)
 		return outcome
 	}
-	p.bind(grant, selectors, &outcome, result)
+	if gives {
+		p.bind(grant, condition, selectors, &outcome, result)
+	}
 	return outcome
 }
 
-// phase says where a grant stands at an instant, and when that changes next. The API refuses an end before the start; should one come
-// all the same, the end wins.
-func phase(validity *v1alpha1.Validity, now time.Time) (Phase, time.Time) {
-	var start, end time.Time
-	if validity != nil && validity.NotBefore != nil {
-		start = validity.NotBefore.Time
+// propose adds what a frozen grant would give. Bindings about whose subjects nothing is known would stay as they are.
+func (p *planner) propose(grant Grant, gives bool, condition *Condition, selectors map[string]string, outcome *Outcome, result *Result) {
+	if !gives {
+		return
 	}
-	if validity != nil && validity.ExpiresAt != nil {
-		end = validity.ExpiresAt.Time
+	var proposal Result
+	p.bind(grant, condition, selectors, outcome, &proposal)
+	for _, old := range p.state.Existing {
+		if grantIn(old.Labels) == grant.Key() && slices.Contains(proposal.Held, old.Key) {
+			proposal.Bindings = append(proposal.Bindings, old)
+		}
 	}
-	if !end.IsZero() && !now.Before(end) {
-		return PhaseExpired, time.Time{}
-	}
-	if now.Before(start) && (end.IsZero() || start.Before(end)) {
-		return PhaseNotYetValid, start
-	}
-	if now.Before(start) {
-		return PhaseNotYetValid, end
-	}
-	return PhaseInForce, end
+	result.Proposed = append(result.Proposed, proposal.Bindings...)
 }
 
 // match finds the roles that selectors name, the selectors that name none, and by which selector,
-// as SelectorLabel has it, each role was found: of several it is the first.
-func (p *planner) match(selectors []v1alpha1.RoleSelector) (ids []string, notFound []v1alpha1.RoleSelector, by map[string]string) {
+// as selectorLabel has it, each role was found: of several it is the first.
+func (p *planner) match(spec v1alpha1.ClusterAccessGrantSpec) (ids []string, notFound []v1alpha1.RoleSelector, by map[string]string) {
 	by = map[string]string{}
-	for _, selector := range selectors {
+	for _, selector := range spec.Roles {
 		found := p.matchOne(selector)
 		if len(found) == 0 {
 			notFound = append(notFound, selector)
 		}
 		for _, id := range found {
 			if _, before := by[id]; !before {
-				by[id] = SelectorLabel(selector)
+				by[id] = selectorLabel(selector, spec.Condition)
 			}
 		}
 		ids = append(ids, found...)
@@ -269,102 +293,38 @@ func NamespaceSelector(selector *metav1.LabelSelector) (labels.Selector, error) 
 	return compiled, nil
 }
 
-// bind adds the bindings of one grant to the result, and who is in them to the outcome.
-func (p *planner) bind(grant Grant, selectors map[string]string, outcome *Outcome, result *Result) {
-	where := outcome.Namespaces
-	if grant.Spec.Scope == v1alpha1.ScopeCluster {
-		where = []string{""}
+// resolve turns the members of a role for whom a condition holds, or all of them, into subjects, once for all grants.
+func (p *planner) resolve(id string, condition *Condition) []resolvedPart {
+	wanted := resolution{role: id}
+	if condition != nil {
+		wanted.condition = condition.expression
 	}
-	b := binder{planner: p, grant: grant, where: where, users: map[string][]string{}, outcome: outcome, result: result}
-	for _, id := range outcome.Roles {
-		for _, piece := range p.divide(grant, id, p.resolve(id)) {
-			b.bind(id, selectors[id], piece)
-		}
-	}
-	for _, piece := range p.direct(grant, outcome) {
-		b.bind("", "", piece)
-	}
-	if len(where) > 0 {
-		outcome.Users = p.state.Memory.countUsers(b.users)
-	}
-	outcome.RolesIncomplete = slices.Compact(outcome.RolesIncomplete)
-	slices.SortFunc(outcome.Refused, func(a, b Refusal) int { return cmp.Compare(a.User, b.User) })
-	outcome.Refused = slices.Compact(outcome.Refused)
-}
-
-// binder makes the bindings of one grant.
-type binder struct {
-	*planner
-
-	grant   Grant
-	where   []string
-	users   map[string][]string
-	outcome *Outcome
-	result  *Result
-}
-
-// bind adds the bindings of one piece of a role, or, without a role, of those whom the grant itself names.
-func (b *binder) bind(role, selector string, piece resolvedPart) {
-	b.outcome.Refused = append(b.outcome.Refused, piece.refused...)
-	name := BindingName(b.grant.Key(), role, piece.label, b.grant.Spec.To)
-	if piece.missing {
-		b.outcome.RolesIncomplete = append(b.outcome.RolesIncomplete, role)
-		b.result.Held = append(b.result.Held, keys(b.where, name)...)
-		return
-	}
-	if len(piece.subjects) == 0 {
-		return
-	}
-	like := b.newBinding(b.grant, role, selector, piece)
-	for _, key := range keys(b.where, name) {
-		like.Key = key
-		b.result.Bindings = append(b.result.Bindings, like)
-	}
-	b.users[name] = piece.users
-}
-
-func keys(namespaces []string, name string) []Key {
-	all := make([]Key, len(namespaces))
-	for i, namespace := range namespaces {
-		all[i] = Key{Namespace: namespace, Name: name}
-	}
-	return all
-}
-
-// newBinding is the binding of a part, in whatever place. In all places it has the same lists, which nobody changes.
-func (p *planner) newBinding(grant Grant, role, selector string, piece resolvedPart) Binding {
-	return Binding{
-		Labels:   bindingLabels(grant.Key(), p.byID[role], piece.label, selector),
-		Owner:    grant.UID,
-		RoleRef:  RoleRef(grant.Spec.To),
-		Subjects: piece.subjects,
-		People:   piece.people,
-		Grant:    grant.Key(),
-		Role:     role,
-	}
-}
-
-// resolve turns the members of a role into subjects, once for all grants.
-func (p *planner) resolve(id string) []resolvedPart {
-	if done, ok := p.resolved[id]; ok {
+	if done, ok := p.resolved[wanted]; ok {
 		return done
 	}
 	all := []resolvedPart{}
 	for _, piece := range parts(p.byID[id]) {
 		key := PartKey{Role: id, Label: piece.label}
 		part := p.state.Known[key]
-		if part == nil {
-			part = &Part{p.resolvePart(piece)}
+		if part == nil || !p.isMain(wanted) {
+			part = &Part{p.resolvePart(piece, condition)}
 		}
-		p.parts[key] = part
+		if p.isMain(wanted) {
+			p.parts[key] = part
+		}
 		all = append(all, part.resolved)
 	}
-	p.resolved[id] = all
+	p.resolved[wanted] = all
 	return all
 }
 
-func (p *planner) resolvePart(piece part) resolvedPart {
-	resolved := resolvedPart{label: piece.label, missing: piece.missing, rule: piece.rule}
+// isMain says whether a resolution is under the condition of the one grant whose parts are kept between plans.
+func (p *planner) isMain(wanted resolution) bool {
+	return len(p.state.Grants) == 1 && p.state.Grants[0].Spec.Condition == wanted.condition
+}
+
+func (p *planner) resolvePart(piece part, condition *Condition) resolvedPart {
+	resolved := resolvedPart{label: piece.label, missing: piece.missing, rule: piece.rule, pushed: piece.directory != ""}
 	var members []member
 	for _, id := range piece.members {
 		user := p.state.Users[id]
@@ -372,6 +332,15 @@ func (p *planner) resolvePart(piece part) resolvedPart {
 			continue
 		}
 		name, refusal := user.Subject()
+		if condition != nil && user.Active && user.Counts {
+			holds, err := condition.Of(user.Spec)
+			if err != nil {
+				name, refusal = "", err.Error()
+			}
+			if err == nil && !holds {
+				continue
+			}
+		}
 		if refusal != "" {
 			resolved.refused = append(resolved.refused, Refusal{User: id, Reason: refusal})
 		}

@@ -3,6 +3,8 @@ package access
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 
@@ -27,6 +29,10 @@ type Removal struct {
 	role, directory, shard string
 	// direct says that the grant itself named the person, so that there is no membership to lose.
 	direct bool
+	// reconditioned says that the binding was made under another condition than the grant has.
+	reconditioned bool
+	// moved says that the group of the role takes the place of its members, because there are so many of them.
+	moved bool
 }
 
 // Identity is a ScimUser as far as it matters for removals.
@@ -46,6 +52,9 @@ func Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Remov
 
 // Removals is the function of that name. For a grant that is asked about again and again it takes as long as the bindings are that change.
 func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Binding) []Removal {
+	if outcome.Frozen {
+		return m.frozenRemovals(outcome, existing, desired)
+	}
 	if outcome.Phase != PhaseInForce || outcome.TargetNotAllowed || outcome.TargetNotFound {
 		return nil
 	}
@@ -56,6 +65,10 @@ func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Bind
 	if grant.Spec.Scope == v1alpha1.ScopeCluster {
 		places = map[string]bool{"": true}
 	}
+	groups, condition := map[string]bool{}, conditionHash(selectorLabel(v1alpha1.RoleSelector{}, grant.Spec.Condition))
+	for _, role := range outcome.GroupRoles {
+		groups[RoleLabel(role)] = true
+	}
 	at, given, sizes := indexOf(desired), newGiven(desired), m.sizes(existing)
 	var removals []Removal
 	for _, binding := range existing {
@@ -64,22 +77,59 @@ func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Bind
 			continue // Whoever is in it keeps what it gives.
 		}
 		mine := binding.RoleRef == RoleRef(grant.Spec.To) && places[binding.Namespace]
-		direct := isDirect(binding.Labels)
-		if !mine || !direct && !wanted && !selectors[binding.Labels[v1alpha1.LabelSelector]] {
+		direct, selector := isDirect(binding.Labels), binding.Labels[v1alpha1.LabelSelector]
+		entry, _, _ := strings.Cut(selector, ".")
+		if !mine || !direct && !wanted && !selectors[entry] {
 			continue
+		}
+		replaced := groups[binding.Labels[v1alpha1.LabelRole]] && isPushedShard(binding.Labels[v1alpha1.LabelShard])
+		if replaced && grant.Spec.Subjects != v1alpha1.SubjectsAuto {
+			continue // A person has asked for the group.
 		}
 		for i, subject := range binding.Subjects {
 			if subject.Kind != rbacv1.UserKind || SubjectName(subject.Name) != nil || given.has(binding.Key, subject.Name) {
 				continue
 			}
-			role := binding.Labels[v1alpha1.LabelRole]
-			removals = append(removals, Removal{
-				Key: binding.Key, Name: subject.Name, Person: binding.person(i), Size: sizes(binding.Namespace, role),
-				role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard], direct: direct,
-			})
+			removal := removalOf(binding, i, sizes)
+			removal.reconditioned, removal.moved = !direct && conditionHash(selector) != condition, replaced
+			removals = append(removals, removal)
 		}
 	}
 	return removals
+}
+
+// frozenRemovals are what a frozen grant loses: all of it by pushes, but for what a person has revoked.
+func (m *Memory) frozenRemovals(outcome Outcome, existing, desired []Binding) []Removal {
+	if outcome.Phase == PhaseExpired {
+		return nil
+	}
+	revoked := map[Key]bool{}
+	for _, key := range outcome.Revoked {
+		revoked[key] = true
+	}
+	given, sizes := newGiven(desired), m.sizes(existing)
+	var removals []Removal
+	for _, binding := range existing {
+		if revoked[binding.Key] {
+			continue
+		}
+		for i, subject := range binding.Subjects {
+			if subject.Kind == rbacv1.UserKind && SubjectName(subject.Name) == nil && !given.has(binding.Key, subject.Name) {
+				removals = append(removals, removalOf(binding, i, sizes))
+			}
+		}
+	}
+	return removals
+}
+
+// removalOf is the removal of the i-th subject of a binding.
+func removalOf(binding Binding, i int, sizes func(namespace, role string) int) Removal {
+	role := binding.Labels[v1alpha1.LabelRole]
+	return Removal{
+		Key: binding.Key, Name: binding.Subjects[i].Name, Person: binding.person(i), Size: sizes(binding.Namespace, role),
+		role: role, directory: binding.Labels[v1alpha1.LabelDirectory], shard: binding.Labels[v1alpha1.LabelShard],
+		direct: isDirect(binding.Labels),
+	}
 }
 
 // given finds who gets something, and where, in bindings whose subjects are sorted.
@@ -133,7 +183,7 @@ func (m *Memory) sizes(existing []Binding) func(namespace, role string) int {
 // Attribute says which plan counts each removal. Identities are the ScimUsers that exist, by the Print of their names. Where no
 // directory is concerned, because the user or the role is local, no push took anything, and the removal is left out. A local role that
 // users were given by their attribute roles is counted for their directory. Whom the grant itself named and names no more, a person
-// has taken out, by an edit of the grant.
+// has taken out, by an edit of the grant, and whom the grant's condition leaves out that a person has changed since.
 func Attribute(grant Grant, outcome Outcome, removals []Removal, identities map[string]Identity) []Removal {
 	var all []Removal
 	for _, removal := range removals {
@@ -142,6 +192,8 @@ func Attribute(grant Grant, outcome Outcome, removals []Removal, identities map[
 		switch {
 		case removal.direct && (exists && identity.Name == removal.Name || !namesDirectly(grant, outcome, removal.Person, identity)):
 			continue
+		case removal.reconditioned && exists && identity.Name == removal.Name && !removal.Person.Mark.Waits():
+			continue // The new condition, a person's, leaves the member out.
 		case exists && identity.Name == removal.Name:
 			removal.Plan = PlanKey{Directory: removal.directory, Role: removal.role}
 			if _, assigned := shardNumber(AssignedShard, removal.shard); assigned && removal.directory == "" {
@@ -173,7 +225,7 @@ func WithoutRecycled(removals []Removal, bearers map[string][]string) []Removal 
 
 // Exempt divides removals into those that no push may ever cause and the others. The first are those of break-glass identities, whose
 // Prints are given, and, for a protected grant, of one subject in each place where the plan leaves nobody: an active one, if there is
-// one, and of these the first by name.
+// one, and of these the first by name. Whose place the group of the role takes loses nothing, so of these only the first are named.
 func Exempt(grant Grant, desired []Binding, removals []Removal, breakGlass map[string]bool) (kept, others []Removal) {
 	last := map[string]Removal{}
 	if grant.Spec.Protection == v1alpha1.ProtectLastSubject {
@@ -185,6 +237,9 @@ func Exempt(grant Grant, desired []Binding, removals []Removal, breakGlass map[s
 			kept = append(kept, removal)
 			continue
 		}
+		if removal.moved {
+			continue
+		}
 		others = append(others, removal)
 	}
 	return kept, others
@@ -193,7 +248,7 @@ func Exempt(grant Grant, desired []Binding, removals []Removal, breakGlass map[s
 func lastSubjects(desired []Binding, removals []Removal) map[string]Removal {
 	served := map[string]bool{}
 	for _, binding := range desired {
-		served[binding.Namespace] = served[binding.Namespace] || len(binding.Subjects) > 0
+		served[binding.Namespace] = served[binding.Namespace] || slices.ContainsFunc(binding.Subjects, isPeople)
 	}
 	last := map[string]Removal{}
 	for _, removal := range removals {
@@ -206,6 +261,16 @@ func lastSubjects(desired []Binding, removals []Removal) map[string]Removal {
 		}
 	}
 	return last
+}
+
+// isPeople says whether a subject is a person or a group of them.
+func isPeople(subject rbacv1.Subject) bool { return subject.Kind != rbacv1.ServiceAccountKind }
+
+// isPushedShard says whether a label is that of members whom a directory pushed, or people listed in a local role.
+func isPushedShard(label string) bool {
+	number, _, _ := strings.Cut(label, ".")
+	_, err := strconv.Atoi(number)
+	return err == nil
 }
 
 // active says whether the person could still sign in: only the membership is gone.

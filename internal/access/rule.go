@@ -49,8 +49,7 @@ type placement map[place][]Binding
 func newPlacement(existing []Binding) placement {
 	found := placement{}
 	for _, binding := range existing {
-		grant := GrantKey{Namespace: binding.Labels[v1alpha1.LabelGrantNamespace], Name: binding.Labels[v1alpha1.LabelGrant]}
-		at := place{grant, binding.Labels[v1alpha1.LabelRole]}
+		at := place{grantIn(binding.Labels), binding.Labels[v1alpha1.LabelRole]}
 		found[at] = append(found[at], binding)
 	}
 	return found

@@ -1,6 +1,10 @@
 package access
 
-import "time"
+import (
+	"time"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
 
 // MaxSubjects is the largest number of subjects in one binding. The RBAC authorizer reads every binding for every request, and a
 // binding of 1,000 subjects is about 100 kB, so this is a bound for both.
@@ -41,6 +45,11 @@ type Role struct {
 	Directory   string `json:"directory,omitempty"`
 	// Labels are those of the ScimRole. People set them; identity providers cannot.
 	Labels map[string]string `json:"labels,omitempty"`
+	// Group is the name of the pushed group in Kubernetes, as its directory's expression gives it, at least where a grant may bind it. It
+	// is not trusted: GroupSubject decides whether it may be bound.
+	Group string `json:"group,omitempty"`
+	// GroupRefusal says why there is no Group. It is empty when there is one.
+	GroupRefusal string `json:"groupRefusal,omitempty"`
 	// Counts says whether the ScimClaim of the displayName names this role. A role that does not count gives nothing.
 	Counts bool `json:"counts"`
 	// Shards are the pushed members: one shard for each slice, in order, or one for all inline members.
@@ -80,6 +89,8 @@ type User struct {
 	Active bool `json:"active"`
 	// UserName is spec.userName, by which a grant may name the user, at least where one does.
 	UserName string `json:"userName,omitempty"`
+	// Spec is what the identity provider said, at least where a grant has a condition. It is not changed.
+	Spec *v1alpha1.ScimUserSpec `json:"spec,omitempty"`
 	// Counts says whether the ScimClaim of the userName names this user.
 	Counts bool `json:"counts"`
 	// Directory is the ScimDirectory that the user came through; empty for local users. What one directory pushes gives nothing to the
