@@ -58,7 +58,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, err
 	}
 	g.begin()
 	g.state.Grants = []access.Grant{g.grant}
-	for _, step := range []func(context.Context) error{g.target, g.roles, g.boundRoles, g.namedUsers, g.namespaces, g.targetRoles} {
+	for _, step := range []func(context.Context) error{g.target, g.roles, g.boundRoles, g.namedUsers, g.boundUsers, g.namespaces, g.targetRoles} {
 		if err := step(ctx); err != nil {
 			return access.State{}, err
 		}
@@ -208,9 +208,13 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 			return err
 		}
 	}
+	group, refusal, err := g.groupOf(ctx, role)
+	if err != nil {
+		return err
+	}
 	g.state.Roles = append(g.state.Roles, access.Role{
 		ID: role.Name, DisplayName: role.Spec.DisplayName, Directory: role.Spec.Directory, Labels: role.Labels,
-		Counts: counts, Shards: shards, Local: role.Spec.LocalMembers, Rules: rules,
+		Group: group, GroupRefusal: refusal, Counts: counts, Shards: shards, Local: role.Spec.LocalMembers, Rules: rules,
 	})
 	if !counts {
 		return nil
@@ -224,7 +228,13 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 }
 
 func (g *gatherer) isDoubtful(role, shard string) bool {
-	return g.doubtful[access.BindingName(g.grant.Key(), role, shard, g.grant.Spec.To)]
+	if g.doubtful[access.BindingName(g.grant.Key(), role, shard, g.grant.Spec.To)] {
+		return true
+	}
+	// The bindings of a frozen grant may give what its spec names no more, and anybody who is in the role stays in them.
+	return g.lookLive() && isFrozen(g.grant) && slices.ContainsFunc(g.existing, func(binding access.Binding) bool {
+		return binding.Labels[v1alpha1.LabelRole] == access.RoleLabel(role) && g.doubtful[binding.Name]
+	})
 }
 
 // shards gives the pushed members of a role. When a slice is missing, the cached role may be older than the slices are: a writer
@@ -313,6 +323,9 @@ func (g *gatherer) user(ctx context.Context, user *v1alpha1.ScimUser, lookLive b
 	}
 	planned := access.User{Active: true, Counts: true, Directory: user.Spec.Directory}
 	planned.Name, planned.Refusal = nameOf(&user.Spec)
+	if g.grant.Spec.Condition != "" {
+		planned.Spec = &user.Spec
+	}
 	return planned, nil
 }
 

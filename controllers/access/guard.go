@@ -59,7 +59,7 @@ func (r *Reconciler) guard(ctx context.Context, s *scope, g *gatherer) error {
 	for _, removal := range stay {
 		s.held[removal.Name] = true
 	}
-	s.desired = access.Hold(s.existing, s.desired, stay)
+	s.stay, s.desired = stay, access.Hold(s.existing, s.desired, stay)
 	s.changes = access.Diff(s.existing, s.desired)
 	return nil
 }

@@ -20,6 +20,8 @@ const (
 	indexGrantTarget = "access.grant.target"
 	indexGrantUser   = "access.grant.user"
 	indexGrantScope  = "access.grant.scope"
+	// indexConditional finds the grants with a condition.
+	indexConditional = "access.grant.conditional"
 	indexRoleLabel   = "access.role.label"
 	indexRoleName    = "access.rbacrole.name"
 	indexMember      = "access.member"
@@ -46,6 +48,9 @@ func targetKey(to v1alpha1.GrantTarget) string {
 	return cmp.Or(to.Kind, v1alpha1.KindClusterRole) + "/" + to.Name
 }
 
+// conditional is the one key of indexConditional.
+const conditional = "yes"
+
 type index struct {
 	object client.Object
 	name   string
@@ -62,6 +67,8 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, withRoles bool
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantUser, grantUsers},
 		{&v1alpha1.AccessGrant{}, indexGrantUser, grantUsers},
 		{&v1alpha1.ClusterAccessGrant{}, indexGrantScope, grantScope},
+		{&v1alpha1.ClusterAccessGrant{}, indexConditional, grantConditional},
+		{&v1alpha1.AccessGrant{}, indexConditional, grantConditional},
 		{&v1alpha1.ScimRole{}, indexRoleLabel, roleLabel},
 		{&v1alpha1.ScimUser{}, indexAssigned, assignedRoles},
 		{&v1alpha1.ScimUser{}, indexUserPrint, userPrint},
@@ -112,6 +119,13 @@ func grantUsers(object client.Object) []string {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
+}
+
+func grantConditional(object client.Object) []string {
+	if conditionOf(object) != "" {
+		return []string{conditional}
+	}
+	return nil
 }
 
 func grantTarget(object client.Object) []string { return []string{targetKey(targetOf(object))} }

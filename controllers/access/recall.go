@@ -44,10 +44,11 @@ func (g *gatherer) addMembers(ctx context.Context, role, label string, members [
 	return nil
 }
 
-// recall takes over what a shard came to, if it would come to the same.
+// recall takes over what a shard came to, if it would come to the same. For a frozen grant, who is in a role is worked out in more than one
+// way, for which its users must be known.
 func (g *gatherer) recall(key access.PartKey, from origin) bool {
 	known := g.past.shards[key]
-	if g.memory == nil || known == nil || !known.origin.is(from) || !g.memory.stands(key.Role, known) {
+	if g.memory == nil || isFrozen(g.grant) || known == nil || !known.origin.is(from) || !g.memory.stands(key.Role, known) {
 		return false
 	}
 	g.absent += known.absent

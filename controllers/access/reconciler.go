@@ -39,6 +39,8 @@ type Reconciler struct {
 	bindableRoles []string
 	usernames     *usernames
 	gate          Gate
+	// frozen are the grants with bindings for roles that their spec may not name; nil for none.
+	frozen *frozenGrants
 	// memory is what is kept between passes; nil for nothing, which only costs time.
 	memory *memory
 	// revocations are those that wait for a pass, counters tell of them; nil for a reconciler that is not started.
@@ -60,6 +62,8 @@ type scope struct {
 	state    access.State
 	plan     access.Result
 	desired  []access.Binding
+	// stay are removals that do not take effect.
+	stay []access.Removal
 	// held are the names that keep their access although the plan has them no more.
 	held     map[string]bool
 	changes  []access.Change
@@ -152,9 +156,12 @@ func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
 func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	if s.grant == nil {
 		r.gate.Forget(s.key)
+		r.frozen.set(s.key, nil)
 		s.changes = access.Diff(s.existing, nil)
 		return nil
 	}
+	s.planned.Condition = r.usernames.condition(s.spec().Condition)
+	r.freeze(s)
 	g := &gatherer{
 		reader:        reader{cache: r.cache, live: r.live},
 		usernames:     r.usernames,
@@ -176,6 +183,15 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 		}
 	}
 	return r.guard(ctx, s, g)
+}
+
+// freeze notes what a frozen grant depends on besides its spec.
+func (r *Reconciler) freeze(s *scope) {
+	if !isFrozen(s.planned) {
+		r.frozen.set(s.key, nil)
+		return
+	}
+	r.frozen.set(s.key, boundRoleLabels(s.existing))
 }
 
 func (s *scope) planWith(ctx context.Context, g *gatherer) error {

@@ -66,9 +66,10 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 	if err != nil {
 		return err
 	}
-	r.memory, r.counters, r.revocations = newMemory(), counters, newRevocations(r.clock, counters.observe)
+	r.memory, r.frozen, r.counters, r.revocations = newMemory(), newFrozenGrants(), counters, newRevocations(r.clock, counters.observe)
 	w := &watcher{
-		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, revocations: r.revocations, alarm: newAlarm(r.clock),
+		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, frozen: r.frozen, revocations: r.revocations,
+		alarm: newAlarm(r.clock),
 	}
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").

@@ -75,7 +75,14 @@ func setStatus(status *v1alpha1.GrantStatus, s *scope) {
 			status.RefusedUsers = append(status.RefusedUsers, refusal.User)
 		}
 	}
-	ready := verdict(s)
+	status.Plan = nil
+	if s.spec().Mode == v1alpha1.ModePlan {
+		status.Plan = access.Proposal(s.desired, access.Hold(s.existing, s.plan.Proposed, s.stay))
+	}
+	revocation := revocationOf(outcome)
+	revocation.ObservedGeneration, revocation.LastTransitionTime = s.grant.GetGeneration(), metav1.NewTime(s.now)
+	apimeta.SetStatusCondition(&status.Conditions, revocation)
+	ready := verdict(s, status.Plan)
 	ready.Type, ready.ObservedGeneration = v1alpha1.GrantReady, s.grant.GetGeneration()
 	ready.LastTransitionTime = metav1.NewTime(s.now)
 	apimeta.SetStatusCondition(&status.Conditions, ready)
@@ -128,13 +135,45 @@ func roleNames(s *scope) []string {
 	return names
 }
 
-// verdict is the condition Ready without its times. What is most in need of a person comes first.
-func verdict(s *scope) metav1.Condition {
+// revocationOf is the condition RevocationImmediate without its times.
+func revocationOf(outcome access.Outcome) metav1.Condition {
+	condition := is(v1alpha1.ReasonUserSubjects, "Every person stands in the bindings by name, so that whoever leaves loses access with the next write.")
+	if len(outcome.GroupRoles) > 0 {
+		condition = isNot(v1alpha1.ReasonGroupSubjects, "ScimRole "+list(quote(outcome.GroupRoles))+" stands in the bindings as a group, so "+
+			"that whoever leaves it has access until the person's token expires.")
+	}
+	condition.Type = v1alpha1.GrantRevocationImmediate
+	return condition
+}
+
+// verdict is the condition Ready without its times. What is most in need of a person comes first; of a grant that is planned only, that it
+// is, and then what is amiss with the plan.
+func verdict(s *scope, plan *v1alpha1.GrantPlan) metav1.Condition {
+	ready := judge(s)
+	outcome := s.outcome()
+	decided := outcome.Phase == access.PhaseExpired || outcome.TargetNotAllowed || outcome.TargetNotFound || outcome.ConditionError != "" ||
+		len(s.failures) > 0
+	if plan == nil || decided {
+		return ready
+	}
+	planned := isNot(v1alpha1.ReasonPlanned, fmt.Sprintf("Enforcing the grant would change %s: %s would gain, %s would lose. See status.plan; "+
+		"set spec.mode to Enforce to make it so.", count(int(*plan.Bindings), "binding"), count(int(*plan.Gained), "subject"),
+		count(int(*plan.Lost), "subject")))
+	if ready.Status == metav1.ConditionFalse || outcome.Phase == access.PhaseNotYetValid {
+		planned.Message += " Besides: " + ready.Message
+	}
+	return planned
+}
+
+func judge(s *scope) metav1.Condition {
 	outcome, spec, target := s.outcome(), s.spec(), access.RoleRef(s.spec().To)
 	switch {
 	case outcome.Phase == access.PhaseExpired && len(s.failures) == 0:
 		return is(v1alpha1.ReasonExpired, "The grant expired at "+instant(spec.Validity.ExpiresAt)+" and gives nothing. "+
 			"Delete it, or set a later spec.validity.expiresAt.")
+	case outcome.ConditionError != "":
+		return isNot(v1alpha1.ReasonConditionInvalid, "Nobody gains access, because spec.condition cannot be used: "+
+			shorten(outcome.ConditionError, 1000)+". Correct it.")
 	case outcome.TargetNotAllowed:
 		return isNot(v1alpha1.ReasonRoleNotAllowed, fmt.Sprintf("The operator may not give %s %q. Ask whoever installs the "+
 			"operator to add it to %s.", target.Kind, target.Name, allowList(target)))
@@ -161,9 +200,12 @@ func verdict(s *scope) metav1.Condition {
 	case len(outcome.TargetNotFoundIn) > 0:
 		return isNot(v1alpha1.ReasonTargetNotFound, fmt.Sprintf("Role %q does not exist in namespace %s. Create it there, or leave the "+
 			"namespace out.", target.Name, list(quote(outcome.TargetNotFoundIn))))
+	case len(outcome.GroupsRefused) > 0:
+		return isNot(v1alpha1.ReasonSubjectsRefused, count(len(outcome.GroupsRefused), "group")+" left out: "+
+			list(groupRefusals(outcome.GroupsRefused))+". Rename the group, or correct spec.identity.group of its ScimDirectory.")
 	case len(outcome.Refused) > 0:
 		return isNot(v1alpha1.ReasonSubjectsRefused, count(len(outcome.Refused), "user")+" left out: "+list(refusals(outcome.Refused))+
-			". Correct their userName, or spec.identity.username of their ScimDirectory.")
+			". Correct their userName or spec.identity.username of their ScimDirectory, or spec.condition.")
 	}
 	return is(v1alpha1.ReasonEnforced, "Every binding is as the grant asks.")
 }
@@ -237,6 +279,14 @@ func refusals(all []access.Refusal) []string {
 	texts := make([]string, len(all))
 	for i, refusal := range all {
 		texts[i] = refusal.User + " (" + shorten(refusal.Reason, 300) + ")"
+	}
+	return texts
+}
+
+func groupRefusals(all []access.GroupRefusal) []string {
+	texts := make([]string, len(all))
+	for i, refusal := range all {
+		texts[i] = refusal.Role + " (" + shorten(refusal.Reason, 300) + ")"
 	}
 	return texts
 }

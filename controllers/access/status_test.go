@@ -86,7 +86,7 @@ func TestVerdict(t *testing.T) {
 			grant := grantFor("g", "Ops", "view")
 			grant.Spec.Validity = &v1alpha1.Validity{NotBefore: &at, ExpiresAt: &at}
 			s := &scope{grant: grant, planned: access.OfCluster(grant), plan: access.Result{Outcomes: []access.Outcome{test.outcome}}, failures: test.failures}
-			got := verdict(s)
+			got := verdict(s, nil)
 			if got.Reason != test.want || !strings.Contains(got.Message, test.says) {
 				t.Errorf("reason: %s\ngot %s: %s\nwant %s: …%s…", test.reason, got.Reason, got.Message, test.want, test.says)
 			}

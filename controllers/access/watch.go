@@ -94,6 +94,8 @@ type watcher struct {
 	usernames *usernames
 	// memory is told of changes; nil for nobody.
 	memory *memory
+	// frozen are the grants that depend on roles which their spec may not name; nil for none.
+	frozen *frozenGrants
 	// revocations and alarm hear what is urgent; nil for nobody.
 	revocations *revocations
 	alarm       *alarm
@@ -178,7 +180,7 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	gone := except(assignedRoles(before), assignedRoles(after))
 	sameRoles := len(gone) == 0 && len(except(assignedRoles(after), assignedRoles(before))) == 0
 	if sameName && sameDirectory && sameRoles && before.IsActive() == after.IsActive() && before.UID == after.UID {
-		return effect{}
+		return w.conditional(ctx, before, after)
 	}
 	// Whoever takes a name or becomes active may find that the guard holds the name of somebody who left.
 	found := effect{grants: append(w.grantsOfMember(ctx, after), w.grantsBinding(ctx, after)...)}
@@ -190,6 +192,7 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 		found.priority = priorityRevoke
 		found.grants = append(found.grants, w.grantsBinding(ctx, before)...)
 	}
+	found.priority = max(found.priority, w.conditional(ctx, before, after).priority)
 	return found
 }
 
@@ -266,7 +269,7 @@ func (w *watcher) grantsOfClaim(ctx context.Context, claim *v1alpha1.ScimClaim) 
 func (w *watcher) directory(ctx context.Context, beforeObject, afterObject client.Object) effect {
 	before, _ := beforeObject.(*v1alpha1.ScimDirectory)
 	after, _ := afterObject.(*v1alpha1.ScimDirectory)
-	if before != nil && after != nil && before.Spec.Identity.Username == after.Spec.Identity.Username &&
+	if before != nil && after != nil && before.Spec.Identity == after.Spec.Identity &&
 		before.Spec.RoleAssignment == after.Spec.RoleAssignment && apiequality.Semantic.DeepEqual(before.Spec.Guard, after.Spec.Guard) {
 		return w.defaultRoles(ctx, before, after)
 	}
@@ -351,5 +354,6 @@ func (w *watcher) grantsOfUser(ctx context.Context, id string) []access.GrantKey
 
 func (w *watcher) grantsOfRole(ctx context.Context, role *v1alpha1.ScimRole) []access.GrantKey {
 	return slices.Concat(w.grantsBy(ctx, indexGrantRole, roleByName(role.Name)),
-		w.grantsBy(ctx, indexGrantRole, roleByDisplayName(v1alpha1.Fold(role.Spec.DisplayName))), w.grantsSelecting(ctx, role))
+		w.grantsBy(ctx, indexGrantRole, roleByDisplayName(v1alpha1.Fold(role.Spec.DisplayName))), w.grantsSelecting(ctx, role),
+		w.frozen.of(role.Name))
 }

@@ -62,6 +62,7 @@ func (w *World) planRole(role *v1alpha1.ScimRole) access.Role {
 	if !planned.Counts {
 		return planned
 	}
+	planned.Group, planned.GroupRefusal = w.groupOf(role)
 	planned.Shards, planned.Local = w.shards(role), role.Spec.LocalMembers
 	rules := w.rules[role.Name]
 	if len(rules.byDefault) > 0 {

@@ -69,7 +69,7 @@ func (w *World) UserCounts(user *v1alpha1.ScimUser) bool {
 
 // plan is what the planner must know of a user.
 func (w *World) plan(user *v1alpha1.ScimUser) access.User {
-	planned := access.User{Directory: user.Spec.Directory, UserName: user.Spec.UserName}
+	planned := access.User{Directory: user.Spec.Directory, UserName: user.Spec.UserName, Spec: &user.Spec}
 	if user.DeletionTimestamp != nil {
 		return access.User{}
 	}
@@ -82,15 +82,23 @@ func (w *World) plan(user *v1alpha1.ScimUser) access.User {
 }
 
 // groupNaming gives Kubernetes group names, by directory.
-type groupNaming map[string]access.Groupname
+type groupNaming map[string]groupRule
 
-// newGroupNaming leaves out the directories whose expression does not compile: their groups have no name.
+// groupRule is a compiled expression, or why there is none.
+type groupRule struct {
+	groupname access.Groupname
+	refusal   string
+}
+
 func newGroupNaming(directories map[string]*v1alpha1.ScimDirectory) groupNaming {
 	all := groupNaming{}
 	for name, directory := range directories {
-		if compiled, err := access.CompileGroupname(directory.Spec.Identity.Group); err == nil {
-			all[name] = compiled
+		compiled, err := access.CompileGroupname(directory.Spec.Identity.Group)
+		if err != nil {
+			all[name] = groupRule{refusal: err.Error()}
+			continue
 		}
+		all[name] = groupRule{groupname: compiled}
 	}
 	return all
 }
@@ -98,13 +106,28 @@ func newGroupNaming(directories map[string]*v1alpha1.ScimDirectory) groupNaming 
 // GroupOf gives the Kubernetes group that a grant with subjects Group binds for a role, which is the one in the tokens of those whom the
 // role's directory pushed into it. It is empty for a local role, and where the name may not be bound.
 func (w *World) GroupOf(role *v1alpha1.ScimRole) string {
-	compiled, known := w.groupNames[role.Spec.Directory]
-	if !known {
-		return ""
-	}
-	name, err := compiled.Of(role)
-	if err != nil || access.SubjectName(name) != nil {
+	name, refusal := w.groupOf(role)
+	if refusal != "" || access.SubjectName(name) != nil {
 		return ""
 	}
 	return name
+}
+
+// groupOf gives the name of a pushed group, which is not checked, or why there is none.
+func (w *World) groupOf(role *v1alpha1.ScimRole) (name, refusal string) {
+	if role.Spec.Directory == "" {
+		return "", ""
+	}
+	rule, known := w.groupNames[role.Spec.Directory]
+	if !known {
+		return "", fmt.Sprintf("ScimDirectory %q does not exist", role.Spec.Directory)
+	}
+	if rule.refusal != "" {
+		return "", rule.refusal
+	}
+	name, err := rule.groupname.Of(role)
+	if err != nil {
+		return "", err.Error()
+	}
+	return name, ""
 }
