@@ -176,7 +176,6 @@ type GrantPlan struct {
 }
 
 // PlannedChange is what would change for the members of one role in one place.
-// +kubebuilder:validation:MinProperties=1
 type PlannedChange struct {
 	// namespace is where; absent for the whole cluster.
 	// +optional
@@ -191,7 +190,7 @@ type PlannedChange struct {
 	Role string `json:"role,omitempty"`
 
 	// target is what would be given or taken: the kind and name of the role of Kubernetes RBAC, for example ClusterRole/view.
-	// +optional
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=300
 	Target string `json:"target,omitempty"`

@@ -267,34 +267,6 @@ type SecretKeyRef struct {
 	Key string `json:"key,omitempty"`
 }
 
-// Identity says how a user appears in Kubernetes.
-// +kubebuilder:validation:MinProperties=1
-type Identity struct {
-	// username is a CEL expression that gives the Kubernetes user name, which must be the one that the API server's
-	// authenticator makes of the user's token, prefix included, for example `"oidc:" + user.userName` for
-	// --oidc-username-prefix=oidc:, or `user.externalId`. The variable `user` has the fields of ScimUser.spec. The default is
-	// `user.userName`.
-	//
-	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the user then gets
-	// no access, and the grant's condition says so.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
-	Username string `json:"username,omitempty"`
-
-	// group is a CEL expression that gives the Kubernetes group name of a pushed group, which must be the one that the API server's
-	// authenticator makes of the groups claim of its members' tokens, prefix included, for example `"oidc:" + role.displayName`
-	// for --oidc-groups-prefix=oidc:. The variable `role` has the fields displayName, externalId and name (metadata.name) of the
-	// ScimRole. Only grants with subjects Group or Auto use it. The default is `role.displayName`.
-	//
-	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the group then gets
-	// no access, and the grant's condition says so.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=1024
-	Group string `json:"group,omitempty"`
-}
-
 // ScimDirectoryStatus is what the operator knows of a directory.
 type ScimDirectoryStatus struct {
 	// conditions are what is known about the directory, by type. Ready is the summary: its reason names the cause, its message the
