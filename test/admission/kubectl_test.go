@@ -113,7 +113,7 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := map[string]bool{"ScimDirectory": true, "ClusterAccessGrant": true, "ScimUser": true, "ScimRole": true}
+	missing := map[string]bool{"ScimDirectory": true, "ClusterAccessGrant": true, "AccessGrant": true, "ScimUser": true, "ScimRole": true}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -121,6 +121,12 @@ func TestSamples(t *testing.T) {
 		}
 		object := parse(t, string(text))
 		delete(missing, object.GetKind())
+		if name := object.GetNamespace(); name != "" {
+			namespace := parse(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+name+"}")
+			if err := c.Create(t.Context(), namespace); client.IgnoreAlreadyExists(err) != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := c.Create(t.Context(), object, client.DryRunAll); err != nil {
 			t.Errorf("%s is refused: %v", path, err)
 		}
