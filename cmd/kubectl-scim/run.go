@@ -18,6 +18,7 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/plan"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/report"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/token"
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/why"
 )
 
 // The exit codes: scripts may rely on them.
@@ -67,6 +68,8 @@ func newRoot(env *cli.Env) *cobra.Command {
 		ownership.NewDetachCommand(env), ownership.NewAdoptCommand(env),
 		plan.NewCommand(env),
 		imports.NewCommand(env), report.NewCommand(env), report.NewOrphansCommand(env),
+		imports.NewCommand(env),
+		why.NewCommand(env), why.NewWhoCanCommand(env),
 		doctor.NewCommand(env),
 		newVersionCommand(env),
 	)
