@@ -68,7 +68,6 @@ func newRoot(env *cli.Env) *cobra.Command {
 		ownership.NewDetachCommand(env), ownership.NewAdoptCommand(env),
 		plan.NewCommand(env),
 		imports.NewCommand(env), report.NewCommand(env), report.NewOrphansCommand(env),
-		imports.NewCommand(env),
 		why.NewCommand(env), why.NewWhoCanCommand(env),
 		doctor.NewCommand(env),
 		newVersionCommand(env),

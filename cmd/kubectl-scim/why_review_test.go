@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -191,13 +193,13 @@ func TestWhyAgreesWithTheAPIServer(t *testing.T) {
 			yes++
 		}
 	}
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(t.Context())
 	group.SetLimit(8)
 	for i := range questions {
 		q := &questions[i]
 		group.Go(func() error {
 			// The authorizer hears of new bindings a moment after they are written.
-			return awaitReview(t.Context(), kube, q.review, q.said)
+			return awaitReview(ctx, kube, q.review, q.said)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -211,16 +213,17 @@ func TestWhyAgreesWithTheAPIServer(t *testing.T) {
 
 // awaitReview asks until the API server says what is expected.
 func awaitReview(ctx context.Context, kube client.Client, review *authorizationv1.SubjectAccessReview, want bool) error {
-	for range 100 {
-		asked := review.DeepCopy()
-		if err := kube.Create(ctx, asked); err != nil {
-			return err
-		}
-		if asked.Status.Allowed == want {
-			return nil
-		}
+	asked := review.DeepCopy()
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (bool, error) {
+		asked = review.DeepCopy()
+		err := kube.Create(ctx, asked)
+		return asked.Status.Allowed == want, err
+	})
+	if err != nil {
+		return fmt.Errorf("why says %t to %+v %+v of %s, the API server says %q: %w", want, review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes,
+			review.Spec.User, asked.Status.Reason, err)
 	}
-	return fmt.Errorf("why says %t to %+v %+v of %s", want, review.Spec.ResourceAttributes, review.Spec.NonResourceAttributes, review.Spec.User)
+	return nil
 }
 
 // names says whether who-can names a user or a service account.
