@@ -99,11 +99,11 @@ func drawWhy(t *testing.T) {
 	t.Setenv("PATH", bin)
 	scim(t, "why", annName, "-o", "svg").want(t, 1, "install Graphviz")
 	program := filepath.Join(bin, "dot")
-	must(t, os.WriteFile(program, []byte("#!/bin/sh\n[ \"$1\" = -Tsvg ] && read line && echo \"<svg>$line</svg>\"\n"), 0o700)) //nolint:gosec // It must be run.
+	must(t, os.WriteFile(program, []byte("#!/bin/sh\n[ \"$1\" = -Tsvg ] && read line && echo \"<svg>$line</svg>\"\n"), 0o700))
 	if got := scim(t, "why", annName, "-o", "svg").want(t, 0).stdout; got != "<svg>digraph access {</svg>\n" {
 		t.Errorf("reason: dot reads the picture and draws it; got %q", got)
 	}
-	must(t, os.WriteFile(program, []byte("#!/bin/sh\necho 'no \033[31mfont' >&2; exit 3\n"), 0o700)) //nolint:gosec // It must be run.
+	must(t, os.WriteFile(program, []byte("#!/bin/sh\necho 'no \033[31mfont' >&2; exit 3\n"), 0o700))
 	got := scim(t, "why", annName, "-o", "svg").want(t, 1, `no \x1b[31mfont`)
 	if got.stdout != "" {
 		t.Errorf("reason: nothing is printed of a picture that failed; got %q", got.stdout)

@@ -31,7 +31,7 @@ func draw(ctx context.Context, out io.Writer, format string, answer *explain.Ans
 		return errors.New("the program dot, which draws the picture, is not on the PATH: install Graphviz, or print the text with -o dot and draw it elsewhere (dot -Tsvg)")
 	}
 	var drawn, failed bytes.Buffer
-	command := exec.CommandContext(ctx, program, "-Tsvg") //nolint:gosec // The person's own PATH says which program it is.
+	command := exec.CommandContext(ctx, program, "-Tsvg")
 	command.Stdin, command.Stdout, command.Stderr = strings.NewReader(text), &drawn, &failed
 	if err := command.Run(); err != nil {
 		return fmt.Errorf("drawing with %s: %w: %s", program, err, cli.Printable(strings.TrimSpace(failed.String())))

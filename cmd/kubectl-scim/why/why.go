@@ -110,7 +110,7 @@ func (o *options) run(cmd *cobra.Command, env *cli.Env, args []string) error {
 	if err != nil {
 		return err
 	}
-	answer, err := o.answer(cmd.Context(), env, kube, explain.New(world.New(objects), env.Clock.Now()), request, args)
+	answer, err := o.answer(cmd.Context(), kube, explain.New(world.New(objects), env.Clock.Now()), request, args)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (o *options) run(cmd *cobra.Command, env *cli.Env, args []string) error {
 }
 
 // answer asks about the person or the role.
-func (o *options) answer(ctx context.Context, env *cli.Env, kube client.Client, engine *explain.Engine, request *explain.Request, args []string) (explain.Answer, error) {
+func (o *options) answer(ctx context.Context, kube client.Client, engine *explain.Engine, request *explain.Request, args []string) (explain.Answer, error) {
 	if o.role != "" {
 		role := engine.FindRole(o.role)
 		if role == nil {

@@ -208,10 +208,10 @@ func TestOnlyTheRightMembershipExplainsABinding(t *testing.T) {
 func TestWriter(t *testing.T) {
 	early, late := metav1.NewTime(now.Add(-time.Hour)), metav1.NewTime(now)
 	meta := &metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{
-		{Manager: "status", Subresource: "status", Time: &late, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{}}`)}},
-		{Manager: "first", Time: &early, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:members":{}}}`)}},
-		{Manager: "second", Time: &late, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:localMembers":{}}}`)}},
-		{Manager: "labels", Time: &late, FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:metadata":{}}`)}},
+		{Manager: "status", Subresource: "status", Time: &late, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{}}`)},
+		{Manager: "first", Time: &early, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:members":{}}}`)},
+		{Manager: "second", Time: &late, FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:localMembers":{}}}`)},
+		{Manager: "labels", Time: &late, FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{}}`)},
 	}}
 	cases := []struct {
 		reason, want string

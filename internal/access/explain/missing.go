@@ -33,7 +33,7 @@ func (e *Engine) missing(identity *Identity, request *Request) []Missing {
 			continue
 		}
 		m := Missing{Grant: c.Grant, Target: target, Roles: c.outcome.Roles}
-		m.Reason, m.Message = e.whyNot(&c, identity, request)
+		m.Reason, m.Message = e.whyNot(&c, identity)
 		all = append(all, m)
 	}
 	slices.SortStableFunc(all, func(a, b Missing) int {
@@ -100,7 +100,7 @@ func (e *Engine) reachable(c *candidate, request *Request) (Target, bool) {
 }
 
 // whyNot says why a grant gives somebody nothing. The grant's own word comes last, because it is about everybody.
-func (e *Engine) whyNot(c *candidate, identity *Identity, request *Request) (Reason, string) {
+func (e *Engine) whyNot(c *candidate, identity *Identity) (Reason, string) {
 	var members []Member
 	for _, member := range identity.Roles {
 		if slices.Contains(c.outcome.Roles, member.Role) {

@@ -145,7 +145,6 @@ const (
 	ReasonNoEffect      Reason = "MembershipWithoutEffect"
 	ReasonNotYetValid   Reason = "NotYetValid"
 	ReasonExpired       Reason = "Expired"
-	ReasonNotThere      Reason = "OtherNamespaces"
 	ReasonNotWritten    Reason = "BindingNotWritten"
 	ReasonGrantNotReady Reason = "GrantNotReady"
 )

@@ -13,7 +13,7 @@ import (
 func lastWriter(meta *metav1.ObjectMeta, path ...string) (manager string, at *metav1.Time) {
 	for i := range meta.ManagedFields {
 		entry := &meta.ManagedFields[i]
-		if entry.Subresource != "" || entry.FieldsV1 == nil || !owns(entry.FieldsV1.Raw, path) {
+		if entry.Subresource != "" || entry.FieldsV1 == nil || !owns(entry.FieldsV1.GetRawBytes(), path) {
 			continue
 		}
 		if at == nil || entry.Time != nil && at.Before(entry.Time) {
