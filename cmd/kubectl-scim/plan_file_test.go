@@ -81,6 +81,24 @@ spec:
   roles: [{name: planners-1}]
   to: {name: cluster-admin}
   validity: {notBefore: "2030-01-01T00:00:00Z"}
+---
+apiVersion: scim-operator.io/v1alpha1
+kind: ClusterAccessGrant
+metadata: {name: conditional}
+spec:
+  roles: [{name: planners-1}]
+  condition: user.userName.startsWith("zoe")
+  to: {name: view}
+  scope: Cluster
+---
+apiVersion: scim-operator.io/v1alpha1
+kind: ClusterAccessGrant
+metadata: {name: mistaken}
+spec:
+  roles: [{name: planners-1}]
+  condition: user.userName +
+  to: {name: view}
+  scope: Cluster
 `
 
 // TestPlanFile compares with bindings that a grant of the name has already: somebody gains, somebody loses, somebody moves.
@@ -112,7 +130,7 @@ func TestPlanFile(t *testing.T) {
 		Notes []string
 	}
 	must(t, json.Unmarshal([]byte(preview(t, "", "-f", file, "-o", "json").want(t, 0).stdout), &previews))
-	if len(previews) != 2 || previews[1].Grant != "planned/planned" || len(previews[1].Changes) != 0 || len(previews[0].Changes) != 2 {
+	if len(previews) != 4 || previews[1].Grant != "planned/planned" || len(previews[1].Changes) != 0 || len(previews[0].Changes) != 2 {
 		t.Errorf("plan -o json: %+v", previews)
 	}
 	for _, tc := range []struct {

@@ -19,8 +19,8 @@ import (
 
 const previewText = `With -f it prints what grants would change if they were applied now: the bindings that would be written, and who would gain and lose what, by
 role and namespace. The grants come from files of YAML or JSON, or from standard input (-f -), and need not be in the cluster; one that
-is there is compared with what it gives at present. Nothing is written. The guard may hold some of the removals, and a person may have the same
-by another grant. It takes the right to list all that grants depend on, which the ClusterRole scim-operator-auditor gives.
+is there is compared with what it gives at present. Nothing is written. The guard may hold some of the removals, a
+subject prefix that the installer requires may leave people out, and a person may have the same by another grant. It takes the right to list all that grants depend on, which the ClusterRole scim-operator-auditor gives.
 
   kubectl scim plan -f grant.yaml
 

@@ -233,6 +233,12 @@ func problems(grant access.Grant, outcome access.Outcome) []string {
 	for _, namespace := range outcome.NamespacesNotFound {
 		note("Namespace %q does not exist.", namespace)
 	}
+	if outcome.ConditionError != "" {
+		note("spec.condition cannot be used, so nobody gains: %s.", outcome.ConditionError)
+	}
+	for _, refusal := range outcome.GroupsRefused {
+		note("The group of ScimRole %q cannot be bound: %s.", refusal.Role, refusal.Reason)
+	}
 	for _, refusal := range outcome.Refused {
 		note("ScimUser %q is left out: %s.", refusal.User, refusal.Reason)
 	}

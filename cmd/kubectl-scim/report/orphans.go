@@ -129,6 +129,7 @@ func everybody(w *world.World, grant access.Grant) access.Outcome {
 	const target = "anything"
 	spec := grant.Spec
 	spec.To, spec.Scope, spec.Namespaces, spec.Validity = v1alpha1.GrantTarget{Name: target}, v1alpha1.ScopeCluster, nil, nil
+	spec.Mode, spec.Subjects = v1alpha1.ModeEnforce, v1alpha1.SubjectsUsers
 	grant.Spec = spec
 	state := w.State(time.Time{}, world.Limits{ClusterRoles: []string{target}}, grant)
 	state.ClusterRoles, state.Existing = []string{target}, nil
