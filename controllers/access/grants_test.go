@@ -30,11 +30,12 @@ func podReader(namespace string) *rbacv1.Role {
 	}
 }
 
-// narrow reads the RoleBindings of a namespace that belong to any grant of a name.
-func (w *world) narrow(namespace, grant string) []rbacv1.RoleBinding {
+// beside reads the RoleBindings in the namespace of a grant that belong to any grant of its name.
+func (w *world) beside(grant *v1alpha1.AccessGrant) []rbacv1.RoleBinding {
 	w.t.Helper()
 	var all rbacv1.RoleBindingList
-	if err := w.admin.List(w.ctx, &all, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelGrant: grant}); err != nil {
+	ofTheName := client.MatchingLabels{v1alpha1.LabelGrant: grant.Name}
+	if err := w.admin.List(w.ctx, &all, client.InNamespace(grant.Namespace), ofTheName); err != nil {
 		w.t.Fatal(err)
 	}
 	return all.Items
@@ -83,7 +84,7 @@ func TestAccessGrant(t *testing.T) {
 	if w.can("own@example.com", "own-b") {
 		t.Error("reason: an AccessGrant gives nothing in another namespace")
 	}
-	bindings := w.narrow("own-a", "own")
+	bindings := w.beside(grant)
 	if len(bindings) != 1 {
 		t.Fatalf("reason: the grant that is excluded from the namespace has no binding there; got %d", len(bindings))
 	}
@@ -98,15 +99,15 @@ func TestAccessGrant(t *testing.T) {
 	}
 	edit(w, wide, func(g *v1alpha1.ClusterAccessGrant) { g.Spec.Namespaces.ExcludeNames = nil })
 	w.eventually("two grants of one name have a binding each", func() (bool, string) {
-		n := len(w.narrow("own-a", "own"))
+		n := len(w.beside(grant))
 		return n == 2, fmt.Sprint(n)
 	})
 	w.delete(wide)
-	w.eventually("and each prunes its own only", func() (bool, string) { n := len(w.narrow("own-a", "own")); return n == 1, fmt.Sprint(n) })
+	w.eventually("and each prunes its own only", func() (bool, string) { n := len(w.beside(grant)); return n == 1, fmt.Sprint(n) })
 
 	w.grantAtRest(keyOf(grant))
 	w.delete(target)
-	w.eventually("without the Role the binding goes", func() (bool, string) { n := len(w.narrow("own-a", "own")); return n == 0, fmt.Sprint(n) })
+	w.eventually("without the Role the binding goes", func() (bool, string) { n := len(w.beside(grant)); return n == 0, fmt.Sprint(n) })
 }
 
 // TestRolesByLabel: labels, which only people set, bring roles in and take them out.

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"sync"
-	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,8 +43,6 @@ type past struct {
 	shards     map[access.PartKey]*knownShard
 	bindings   map[types.UID]seenBinding
 	plan       access.Memory
-	// checked is when the grant was last planned without all this.
-	checked time.Time
 }
 
 // knownShard is what a shard of a role came to.
