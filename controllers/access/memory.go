@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"sync"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +44,8 @@ type past struct {
 	shards     map[access.PartKey]*knownShard
 	bindings   map[types.UID]seenBinding
 	plan       access.Memory
+	// due is when the grant is to be planned without all this, to compare.
+	due time.Time
 }
 
 // knownShard is what a shard of a role came to.

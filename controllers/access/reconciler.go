@@ -114,7 +114,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.writeStatus(ctx, s); err != nil {
 		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 	}
-	return reconcile.Result{RequeueAfter: s.wait()}, s.err()
+	if sound, err := r.check(ctx, s); err != nil || !sound {
+		return reconcile.Result{RequeueAfter: time.Millisecond, Priority: new(0)}, err
+	}
+	return r.next(s), s.err()
 }
 
 // statusDelay is when status is written after a pass that took something away. Nobody waits for it, and other revocations may.
@@ -162,17 +165,7 @@ func (r *Reconciler) decide(ctx context.Context, s *scope) error {
 	}
 	s.planned.Condition = r.usernames.condition(s.spec().Condition)
 	r.freeze(s)
-	g := &gatherer{
-		reader:        reader{cache: r.cache, live: r.live},
-		usernames:     r.usernames,
-		grant:         s.planned,
-		generation:    s.grant.GetGeneration(),
-		bindable:      r.bindable,
-		bindableRoles: r.bindableRoles,
-		existing:      s.existing,
-		memory:        r.memory,
-		past:          s.past,
-	}
+	g := r.gatherer(s)
 	if err := s.planWith(ctx, g); err != nil {
 		return err
 	}
@@ -192,6 +185,20 @@ func (r *Reconciler) freeze(s *scope) {
 		return
 	}
 	r.frozen.set(s.key, boundRoleLabels(s.existing))
+}
+
+func (r *Reconciler) gatherer(s *scope) *gatherer {
+	return &gatherer{
+		reader:        reader{cache: r.cache, live: r.live},
+		usernames:     r.usernames,
+		grant:         s.planned,
+		generation:    s.grant.GetGeneration(),
+		bindable:      r.bindable,
+		bindableRoles: r.bindableRoles,
+		existing:      s.existing,
+		memory:        r.memory,
+		past:          s.past,
+	}
 }
 
 func (s *scope) planWith(ctx context.Context, g *gatherer) error {
