@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 	}
 	clock := clocktesting.NewFakePassiveClock(time.Unix(0, 0))
 	r := &Reconciler{
-		cache: cache, live: cache, clock: clock, bindable: []string{"view"}, usernames: newUsernames(), gate: openGate{}, memory: newMemory(),
+		cache: cache, live: cache, clock: clock, bindable: []string{"view"}, usernames: newUsernames(""), frozen: newFrozenGrants(), gate: openGate{}, memory: newMemory(),
 		counters: counters,
 	}
 	grant := grantFor("g", "R", "view")

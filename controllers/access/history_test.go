@@ -140,7 +140,7 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 	h.known = h.reconciler()
 	h.known.memory = newMemory()
 	h.watcher = &watcher{
-		cache: h.cache, usernames: h.known.usernames, memory: h.known.memory,
+		cache: h.cache, usernames: h.known.usernames, memory: h.known.memory, frozen: h.known.frozen,
 		revocations: newRevocations(h.known.clock, func(string, time.Duration) {}), alarm: newAlarm(h.known.clock),
 	}
 	target := metadata("ClusterRole", rbacGroup)
@@ -164,7 +164,7 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 func (h *history) reconciler() *Reconciler {
 	return &Reconciler{
 		cache: h.cache, live: h.live, clock: clocktesting.NewFakePassiveClock(time.Unix(0, 0)), bindable: []string{"view"},
-		usernames: newUsernames(), gate: openGate{},
+		usernames: newUsernames(""), frozen: newFrozenGrants(), gate: openGate{},
 	}
 }
 
@@ -231,6 +231,7 @@ func (h *history) user(id string) {
 	user := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: id}}
 	user.Spec.UserName = rapid.SampledFrom(historyNames).Draw(h.T, "userName of "+id)
 	user.Spec.Directory = rapid.SampledFrom(historyHomes).Draw(h.T, "directory of "+id)
+	user.Spec.Title = rapid.SampledFrom([]string{"", "boss"}).Draw(h.T, "title of "+id)
 	user.Spec.Active = new(rapid.IntRange(0, 3).Draw(h.T, "active") > 0)
 	h.write(user)
 }
@@ -336,8 +337,12 @@ func TestMemoryChangesNoPlan(t *testing.T) {
 			"no claim": func(*rapid.T) {
 				h.remove(claimOf(v1alpha1.ClaimUserName, rapid.SampledFrom(historyNames).Draw(rt, "free"), ""), true)
 			},
-			"lose":  func(*rapid.T) { h.lose() },
-			"grant": func(*rapid.T) { h.grant = h.grant.DeepCopy(); h.grant.Generation++ },
+			"lose": func(*rapid.T) { h.lose() },
+			"grant": func(*rapid.T) {
+				h.grant = h.grant.DeepCopy()
+				h.grant.Generation++
+				h.grant.Spec.Condition = rapid.SampledFrom([]string{"", `user.userName != "ann"`, `user.title == "boss"`}).Draw(rt, "condition")
+			},
 			"event": func(*rapid.T) { h.deliver(rapid.SampledFrom(historyKinds).Draw(rt, "event of")) },
 			"plan":  func(*rapid.T) { h.decide(h.known) },
 			"settle": func(*rapid.T) {
