@@ -45,8 +45,8 @@ type ClusterAccessGrantSpec struct {
 	ServiceAccounts []ServiceAccountReference `json:"serviceAccounts,omitempty"`
 
 	// condition narrows the roles to those members for whom it is true: a CEL expression over `user`, which has the fields of
-	// ScimUser.spec, for example `user.active && user.department == "payments"`. A member for whom it fails, for example because
-	// the field is absent, is left out, and the condition Ready says so; has(user.department) asks first. The cost of one
+	// ScimUser.spec, for example `user.enterprise.department == "payments"`. A member for whom it fails, for example because
+	// the field is absent, is left out, and the condition Ready says so; has(user.enterprise) asks first. The cost of one
 	// evaluation is bounded.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

@@ -21,8 +21,8 @@ type AccessGrantSpecApplyConfiguration struct {
 	// serviceAccounts get access too, at most 64: exceptions for machines, which no identity provider knows.
 	ServiceAccounts []ServiceAccountReferenceApplyConfiguration `json:"serviceAccounts,omitempty"`
 	// condition narrows the roles to those members for whom it is true: a CEL expression over `user`, which has the fields of
-	// ScimUser.spec, for example `user.active && user.department == "payments"`. A member for whom it fails, for example because
-	// the field is absent, is left out, and the condition Ready says so; has(user.department) asks first. The cost of one
+	// ScimUser.spec, for example `user.enterprise.department == "payments"`. A member for whom it fails, for example because
+	// the field is absent, is left out, and the condition Ready says so; has(user.enterprise) asks first. The cost of one
 	// evaluation is bounded.
 	Condition *string `json:"condition,omitempty"`
 	// to is what they get: a Role of this namespace, or a ClusterRole, whose rules they then have in this namespace.

@@ -20,8 +20,8 @@ type IdentityApplyConfiguration struct {
 	// for --oidc-groups-prefix=oidc:. The variable `role` has the fields displayName, externalId and name (metadata.name) of the
 	// ScimRole. Only grants with subjects Group or Auto use it. The default is `role.displayName`.
 	//
-	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the group then gets
-	// no access, and the grant's condition says so.
+	// A result that is empty, over 253 bytes, starts with `system:`, or has control characters is refused: the group is
+	// not bound, and the grant's condition says so; with subjects Auto its members stay bound one by one.
 	Group *string `json:"group,omitempty"`
 }
 
