@@ -34,14 +34,15 @@ func TestCheck(t *testing.T) {
 		}
 		return s
 	}
-	s := pass("a grant is not checked in its first pass", true)
+	pass("a grant is not checked in its first pass", true)
 	suspend := func(id string) {
 		user := cache.users[id].DeepCopy()
 		user.Spec.Active = new(false)
 		cache.users[id] = user
 	}
 	suspend("user-00003")
-	if s = pass("nor before its time", true); s.outcome().Users != 10 {
+	s := pass("nor before its time", true)
+	if s.outcome().Users != 10 {
 		t.Fatalf("reason: the test needs a change that nobody was told of; %d users", s.outcome().Users)
 	}
 	clock.SetTime(clock.Now().Add(checkEvery + checkSpread))
