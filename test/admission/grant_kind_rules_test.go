@@ -116,7 +116,7 @@ func effectRules(kind string) []rule {
 		if kind == "AccessGrant" {
 			return fmt.Sprintf(`{metadata: {name: g, namespace: default}, spec: {roles: [{name: r}], to: %s}}`, text)
 		}
-		return grant(`{name: r}`, text, `scope: Namespaces, namespaces: {names: [a]}`)
+		return grant(text, `scope: Namespaces, namespaces: {names: [a]}`)
 	}
 	return []rule{
 		{

@@ -2,9 +2,9 @@ package admission
 
 import "fmt"
 
-// grant is a whole grant with the given parts; each is in the form of YAML flow style.
-func grant(roles, target, where string) string {
-	return fmt.Sprintf(`{metadata: {name: g}, spec: {roles: [%s], to: %s, %s}}`, roles, target, where)
+// grant is a whole grant of one role with the given parts; each is in the form of YAML flow style.
+func grant(target, where string) string {
+	return fmt.Sprintf(`{metadata: {name: g}, spec: {roles: [{name: r}], to: %s, %s}}`, target, where)
 }
 
 func grantRules() []rule {
@@ -20,15 +20,15 @@ func grantRules() []rule {
 			reason:  "a Role lives in a namespace, so nobody can have it in the whole cluster",
 			kind:    "ClusterAccessGrant",
 			message: "spec.to.kind Role needs spec.scope Namespaces, because a Role lives in a namespace: change one of the two",
-			accept:  grant(`{name: r}`, `{kind: Role, name: deployer}`, `scope: Namespaces, namespaces: {names: [a]}`),
-			refuse:  grant(`{name: r}`, `{kind: Role, name: deployer}`, `scope: Cluster`),
+			accept:  grant(`{kind: Role, name: deployer}`, `scope: Namespaces, namespaces: {names: [a]}`),
+			refuse:  grant(`{kind: Role, name: deployer}`, `scope: Cluster`),
 		},
 		{
 			reason:  "a service account without a namespace is none, and a cluster-wide grant has no namespace of its own",
 			kind:    "ClusterAccessGrant",
 			message: "spec.serviceAccounts needs a namespace in every entry of a ClusterAccessGrant: add it",
-			accept:  grant(`{name: r}`, `{name: view}`, `scope: Cluster, serviceAccounts: [{namespace: ci, name: deployer}]`),
-			refuse:  grant(`{name: r}`, `{name: view}`, `scope: Cluster, serviceAccounts: [{name: deployer}]`),
+			accept:  grant(`{name: view}`, `scope: Cluster, serviceAccounts: [{namespace: ci, name: deployer}]`),
+			refuse:  grant(`{name: view}`, `scope: Cluster, serviceAccounts: [{name: deployer}]`),
 		},
 	}
 	rules = append(append(rules, scopeRules()...), namespaceRules()...)
@@ -37,7 +37,7 @@ func grantRules() []rule {
 
 func scopeRules() []rule {
 	const message = "spec.namespaces is required with scope Namespaces and must be absent with scope Cluster: add it, or change spec.scope"
-	where := func(text string) string { return grant(`{name: r}`, `{name: view}`, text) }
+	where := func(text string) string { return grant(`{name: view}`, text) }
 	return []rule{
 		{
 			reason:  "a grant for namespaces without any would be taken for the whole cluster",
@@ -67,7 +67,7 @@ func namespaceRules() []rule {
 	const operatorMessage = "spec.namespaces.selector.matchExpressions: operator is In or NotIn with values, or Exists or DoesNotExist " +
 		"without"
 	where := func(text string) string {
-		return grant(`{name: r}`, `{name: view}`, fmt.Sprintf(`scope: Namespaces, namespaces: %s`, text))
+		return grant(`{name: view}`, fmt.Sprintf(`scope: Namespaces, namespaces: %s`, text))
 	}
 	expression := func(text string) string { return where(fmt.Sprintf(`{selector: {matchExpressions: [%s]}}`, text)) }
 	return []rule{
