@@ -31,7 +31,8 @@ type ScimUserStatusApplyConfiguration struct {
 	// accounts is the number of accounts that this user has in downstream apps.
 	Accounts *int32 `json:"accounts,omitempty"`
 	// revokedAt is when the last binding that named this user was written without it, after the user was suspended. It is
-	// empty while the user is active, and while a revocation is under way.
+	// empty while the user is active, and while a revocation is under way. A grant with subjects Group binds groups, which name
+	// nobody: what a suspended user may do through one ends when the user's token does, which nobody can see here.
 	RevokedAt *metav1.Time `json:"revokedAt,omitempty"`
 }
 
