@@ -90,6 +90,14 @@ type Page struct {
 	Complete bool
 }
 
+// Lister reads the list of an app's accounts, page by page.
+type Lister interface {
+	// List returns up to limit accounts, everybody's, after the cursor, which is empty for the first page and else the Next of the page
+	// before. A limit below 1 or above what the target allows is brought into range. Accounts that are made or removed during a listing
+	// may or may not be in it; all others are in it once.
+	List(ctx context.Context, cursor string, limit int) (Page, error)
+}
+
 // Connector keeps the accounts of one app. Its methods may be called at the same time, also for the same owner. All return errors of
 // type [*Error] only.
 type Connector interface {
@@ -112,10 +120,7 @@ type Connector interface {
 	// have lost part of what it owned to DeleteOptions.ReassignTo.
 	Delete(ctx context.Context, owner Owner, options DeleteOptions) (changed bool, err error)
 
-	// List returns up to limit accounts, everybody's, after the cursor, which is empty for the first page and else the Next of the page
-	// before. A limit below 1 or above what the target allows is brought into range. Accounts that are made or removed during a listing
-	// may or may not be in it; all others are in it once.
-	List(ctx context.Context, cursor string, limit int) (Page, error)
+	Lister
 
 	// Close ends what the connector keeps open. Nothing may be called after it.
 	Close()

@@ -7,14 +7,14 @@ const maxPages = 100_000
 
 // All reads the list of accounts to its end. It fails rather than return a part of them: when a page does, when the cursor returns to where
 // it was, when an account comes twice on the way and when the last page is not complete.
-func All(ctx context.Context, c Connector, limit int) ([]Observed, error) {
+func All(ctx context.Context, from Lister, limit int) ([]Observed, error) {
 	const op = "list"
 	var all []Observed
 	cursors := map[string]bool{"": true}
 	ids := map[string]bool{}
 	cursor := ""
 	for range maxPages {
-		page, err := c.List(ctx, cursor, limit)
+		page, err := from.List(ctx, cursor, limit)
 		if err != nil {
 			return nil, err
 		}

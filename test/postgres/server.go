@@ -61,6 +61,9 @@ func Start(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
+// Password is the superuser's.
+func (s *Server) Password() string { return password }
+
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() {
 	if s.process != nil {

@@ -124,7 +124,7 @@ func (s *session) protection(name string, powers []string) string {
 	case slices.Contains(s.options.Protected, name):
 		return "it is in the list of protected roles"
 	case len(powers) > 0:
-		return "it has the attributes " + strings.Join(powers, ", ")
+		return "it has, or leads to, " + strings.Join(powers, ", ")
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -120,7 +121,8 @@ func (s *session) do(ctx context.Context, steps ...statement) error {
 type reach struct {
 	name    string
 	account bool // it is somebody's account
-	powers  []string
+	// powers are attributes, and names of roles that nobody is led to.
+	powers []string
 }
 
 // checkPowers refuses to give a role that does not exist or leads too far, and to adopt a role that does.
@@ -152,6 +154,9 @@ func (s *session) checkPowers(ctx context.Context, w wanted, is *role) error {
 	return nil
 }
 
+// serverPowers are PostgreSQL's own roles that let people do what the server's operating system user may do, as superusers can.
+var serverPowers = []string{"pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"}
+
 func (s *session) reach(ctx context.Context, names []string) (map[string]reach, error) {
 	const query = `WITH RECURSIVE up(name, oid) AS (
 			SELECT rolname, oid FROM pg_roles WHERE rolname = ANY($1::text[])
@@ -162,9 +167,10 @@ func (s *session) reach(ctx context.Context, names []string) (map[string]reach, 
 				WHEN r.rolsuper THEN 'SUPERUSER' WHEN r.rolcreaterole THEN 'CREATEROLE' WHEN r.rolcreatedb THEN 'CREATEDB'
 				WHEN r.rolreplication THEN 'REPLICATION' WHEN r.rolbypassrls THEN 'BYPASSRLS' ELSE r.rolname::text END)
 				FILTER (WHERE r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication OR r.rolbypassrls
-					OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')), '{}')
+					OR r.rolname = ANY($3::text[])), '{}')
 		FROM up JOIN pg_roles r ON r.oid = up.oid GROUP BY up.name`
-	rows, err := s.tx.Query(ctx, query, names, markPrefix)
+	ends := slices.Concat(serverPowers, s.self, s.options.Protected)
+	rows, err := s.tx.Query(ctx, query, names, markPrefix, ends)
 	if err != nil {
 		return nil, err
 	}

@@ -105,20 +105,29 @@ type world struct {
 	testing.TB
 	server *server.Server
 	admin  *pgx.Conn
+	// other is the superuser's connection to otherDatabase.
+	other *pgx.Conn
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	s := running.Load()
-	return &world{t, s, s.Connect(t, "postgres")}
+	return &world{t, s, s.Connect(t, "postgres"), s.Connect(t, otherDatabase)}
 }
 
-func (w *world) exec(format string, names ...any) {
+// exec runs a statement as the superuser; %s stands for a name.
+func (w *world) exec(format string, names ...string) {
 	w.Helper()
+	w.execOn(w.admin, format, names...)
+}
+
+func (w *world) execOn(conn *pgx.Conn, format string, names ...string) {
+	w.Helper()
+	quoted := make([]any, len(names))
 	for i, name := range names {
-		names[i] = quote(name.(string))
+		quoted[i] = quote(name)
 	}
-	if _, err := w.admin.Exec(w.Context(), fmt.Sprintf(format, names...)); err != nil {
+	if _, err := conn.Exec(w.Context(), fmt.Sprintf(format, quoted...)); err != nil {
 		w.Fatalf("%s: %v", format, err)
 	}
 }
@@ -181,19 +190,13 @@ func (w *world) foreign(name string, roles ...string) {
 // own makes a role own something in two databases, and gives it rights to things that it does not own.
 func (w *world) own(name string) {
 	w.Helper()
-	for _, database := range []string{"postgres", otherDatabase} {
-		conn := w.server.Connect(w, database)
+	for _, conn := range []*pgx.Conn{w.admin, w.other} {
 		for _, statement := range []string{
 			`CREATE TABLE %[2]s ()`, `ALTER TABLE %[2]s OWNER TO %[1]s`,
 			`CREATE TABLE %[3]s ()`, `ALTER TABLE %[3]s OWNER TO heir`, `GRANT SELECT ON %[3]s TO %[1]s`,
 			`ALTER DEFAULT PRIVILEGES FOR ROLE %[1]s GRANT SELECT ON TABLES TO PUBLIC`,
 		} {
-			if _, err := conn.Exec(w.Context(), fmt.Sprintf(statement+" -- %[1]s %[2]s %[3]s", quote(name), quote(name+"-owned"), quote(name+"-readable"))); err != nil {
-				w.Fatalf("%s: %v", statement, err)
-			}
-		}
-		if err := conn.Close(w.Context()); err != nil {
-			w.Fatal(err)
+			w.execOn(conn, statement+" -- %[1]s %[2]s %[3]s", name, name+"-owned", name+"-readable")
 		}
 	}
 }
