@@ -8,9 +8,8 @@ import (
 )
 
 func (s *suite) existing(t *testing.T) {
-	policies := []connector.Existing{"", connector.Refuse, connector.Ignore, connector.Adopt}
 	t.Run("Refuse, and nothing, is a Conflict", func(t *testing.T) {
-		for _, existing := range policies[:2] {
+		for _, existing := range []connector.Existing{"", connector.Refuse} {
 			account := s.account()
 			account.Existing = existing
 			s.Foreign(t, account.Name, s.Roles[0])
@@ -34,6 +33,11 @@ func (s *suite) existing(t *testing.T) {
 		s.Foreign(t, account.Name)
 		s.nothing(t, ensuring(account))
 	})
+	s.adoption(t)
+	s.marked(t)
+}
+
+func (s *suite) adoption(t *testing.T) {
 	t.Run("Adopt marks it, and what it had stays", func(t *testing.T) {
 		account := s.account()
 		account.Existing, account.Roles = connector.Adopt, s.Roles[1:2]
@@ -54,9 +58,13 @@ func (s *suite) existing(t *testing.T) {
 		s.once(t, ensuring(account))
 		s.see(t, account.Name, false)
 	})
+}
+
+// marked accounts are somebody's already.
+func (s *suite) marked(t *testing.T) {
 	t.Run("what bears another's mark is a Conflict, whatever is to be done with existing accounts", func(t *testing.T) {
 		taken := s.existingAccount(t)
-		for _, existing := range policies {
+		for _, existing := range []connector.Existing{"", connector.Refuse, connector.Ignore, connector.Adopt} {
 			account := s.account()
 			account.Name, account.Existing = taken.Name, existing
 			s.refused(t, ensuring(account), connector.Conflict)
