@@ -35,13 +35,9 @@ installed() {
 
 # packages prints the names of what has to be fetched: apt-get knows what is installed.
 packages() {
-	local lists=() list
-	list=$(apt-get install --print-uris --yes --quiet --no-install-recommends "postgresql-$major") || return 1
-	while read -r list; do
-		lists+=("${list%%_*}")
-	done < <(sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p" <<<"$list")
-	((${#lists[@]} > 0)) || return 1
-	printf '%s\n' "${lists[@]}"
+	local uris
+	uris=$(apt-get install --print-uris --yes --quiet --no-install-recommends "postgresql-$major") || return 1
+	sed -n "s/^'[^']*' \([^_ ]*\)_[^ ]*\.deb .*/\1/p" <<<"$uris"
 }
 
 # wrap puts a program beside the others that finds its libraries in the unpacked tree.

@@ -23,7 +23,7 @@ func TestContract(t *testing.T) {
 		Take:    func(_ testing.TB, name, role string) { w.exec(`REVOKE %s FROM %s`+granted(w), role, name) },
 		Roles:   groups,
 		Protected: []string{
-			"postgres", connectorRole, "break glass", "pg_monitor", "pg_nobody_yet",
+			"postgres", connectorRole, "break glass", "not here yet", "pg_monitor", "pg_nobody_yet",
 			"has_superuser", "has_createrole", "has_createdb", "has_replication", "has_bypassrls",
 		},
 		Attributes: []map[string][]string{{"scramVerifier": {scram(t, "one")}}, {"scramVerifier": {scram(t, "two")}}},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
 	"github.com/scim-operator/scim-operator/internal/connector/postgres"
@@ -99,7 +100,7 @@ func TestOptions(t *testing.T) {
 		"TLS if it pleases":     {Host: "h", User: "u", Password: "canary", SSLMode: "prefer"},
 		"unknown cure for size": {Host: "h", User: "u", Password: "canary", LongNames: "Truncate"},
 	} {
-		if _, err := postgres.New(o); err == nil || strings.Contains(err.Error(), "canary") {
+		if _, err := postgres.New(t.Context(), o); err == nil || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: got %v", reason, err)
 		}
 	}
@@ -138,7 +139,7 @@ func TestDialDecides(t *testing.T) {
 // TestLocksAreNotWaitedForForever: whoever holds the account up gets no more than the time that the options give.
 func TestLocksAreNotWaitedForForever(t *testing.T) {
 	w := newWorld(t)
-	c := w.closing(func(o *postgres.Options) { o.Timeout = 1_000_000_000 })
+	c := w.closing(func(o *postgres.Options) { o.Timeout = time.Second })
 	a := account("held up")
 	w.ensure(c, a)
 	tx, err := w.admin.Begin(t.Context())

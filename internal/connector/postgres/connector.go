@@ -23,8 +23,8 @@ type Connector struct {
 
 var _ connector.Connector = (*Connector)(nil)
 
-// New checks the options and connects to nothing. The error text has no password in it.
-func New(options Options) (*Connector, error) {
+// New checks the options and connects to nothing; the connector outlives ctx. The error text has no password in it.
+func New(ctx context.Context, options Options) (*Connector, error) {
 	options, err := options.withDefaults()
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
@@ -33,8 +33,8 @@ func New(options Options) (*Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	// The context is only for connections that a pool opens ahead of their use, and this one opens none.
-	pool, err := pgxpool.NewWithConfig(unending{}, config)
+	// A pool keeps the context for connections that it opens ahead of their use, and this one opens none.
+	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, errors.New("postgres: the options make no pool of connections")
 	}
@@ -128,11 +128,3 @@ func (s *session) protection(name string, powers []string) string {
 	}
 	return ""
 }
-
-// unending is a context that never ends. It has no values either.
-type unending struct{}
-
-func (unending) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (unending) Done() <-chan struct{}       { return nil }
-func (unending) Err() error                  { return nil }
-func (unending) Value(any) any               { return nil }

@@ -135,7 +135,7 @@ func (w *world) execOn(conn *pgx.Conn, format string, names ...string) {
 func (w *world) options() postgres.Options {
 	return postgres.Options{
 		Host: w.server.Host, Port: w.server.Port, User: connectorRole, Password: connectorPassword, SSLMode: postgres.Disable,
-		Protected: []string{"break glass"},
+		Protected: []string{"break glass", "not here yet"},
 	}
 }
 
@@ -146,7 +146,7 @@ func (w *world) connector(change ...func(*postgres.Options)) connector.Connector
 	for _, change := range change {
 		change(&options)
 	}
-	c, err := postgres.New(options)
+	c, err := postgres.New(w.Context(), options)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -173,3 +173,25 @@ func TestRemedies(t *testing.T) {
 		t.Error("the person can sign in")
 	}
 }
+
+// TestSearchPathIsOurs: the connector reads the server's catalogue, also where somebody put other things of the same names before it.
+func TestSearchPathIsOurs(t *testing.T) {
+	w := newWorld(t)
+	w.exec(`CREATE ROLE misled LOGIN CREATEROLE PASSWORD 'misled' IN ROLE pg_signal_backend`)
+	w.exec(`CREATE SCHEMA before`)
+	w.exec(`GRANT USAGE ON SCHEMA before TO misled`)
+	w.exec(`CREATE VIEW before.pg_roles AS SELECT * FROM pg_catalog.pg_roles WHERE false`)
+	w.exec(`GRANT SELECT ON before.pg_roles TO misled`)
+	w.exec(`CREATE FUNCTION before.format(text, VARIADIC text[]) RETURNS text LANGUAGE sql AS $$ SELECT 'DROP ROLE "break glass"' $$`)
+	w.exec(`ALTER ROLE misled SET search_path = before, pg_catalog`)
+	c := w.closing(func(o *postgres.Options) { o.User, o.Password = "misled", "misled" })
+	a := account("found all the same")
+	for call, want := range []bool{true, false} {
+		if _, changed, err := c.Ensure(t.Context(), a); err != nil || changed != want {
+			t.Errorf("call %d: changed=%t, %v; want %t", call+1, changed, err, want)
+		}
+	}
+	if !truth(w)(t)[a.Name].Active {
+		t.Error("there is no such account")
+	}
+}

@@ -65,8 +65,9 @@ const (
 
 // endSessions ends the sessions of the roles, and returns when they are gone. It says whether there was one.
 func (c *Connector) endSessions(ctx context.Context, op string, oids []uint32) (ended bool, err error) {
-	const query = `SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
-		WHERE usesysid = ANY($1::oid[]) AND pid <> pg_catalog.pg_backend_pid()`
+	// This is not in a transaction, which would see the sessions of its beginning each time, so it says itself where each name is from.
+	const query = `SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity
+		WHERE usesysid OPERATOR(pg_catalog.=) ANY($1::pg_catalog.oid[]) AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()`
 	if len(oids) == 0 {
 		return false, nil
 	}
