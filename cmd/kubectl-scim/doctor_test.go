@@ -82,7 +82,7 @@ func TestDoctor(t *testing.T) {
 	if lost.Outcome != doctor.Fail || !strings.Contains(lost.Remedy, "--namespace") {
 		t.Errorf("accounts that are not there: %+v", lost)
 	}
-	text := scimAt(t, clock.RealClock{}, "", "doctor").want(t, 1, "FAIL  certificate/healthy", "PASS  crd: 7 kinds are served")
+	text := scimAt(t, clock.RealClock{}, "", "doctor").want(t, 1, "FAIL  certificate/healthy", "PASS  crd: 8 kinds are served")
 	if strings.Contains(text.stderr, "error") {
 		t.Errorf("the output says what failed, and standard error again: %s", text.stderr)
 	}

@@ -198,7 +198,7 @@ func (g *gatherer) claimOwner(ctx context.Context, attribute v1alpha1.ClaimAttri
 }
 
 func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts bool) error {
-	shards, rules := []access.Shard{}, []access.Rule(nil)
+	shards, rules, listed := []access.Shard{}, []access.Rule(nil), role
 	if counts {
 		var err error
 		if role, shards, err = g.shards(ctx, role); err != nil || role == nil {
@@ -219,12 +219,16 @@ func (g *gatherer) addRole(ctx context.Context, role *v1alpha1.ScimRole, counts 
 	if !counts {
 		return nil
 	}
+	unlisted := role != listed
 	for i, shard := range shards {
-		if err := g.addMembers(ctx, role.Name, strconv.Itoa(i), shard.Members, g.origins[role.Name][i]); err != nil {
+		from := g.origins[role.Name][i]
+		from.unlisted = from.unlisted || unlisted
+		if err := g.addMembers(ctx, role.Name, strconv.Itoa(i), shard.Members, from); err != nil {
 			return err
 		}
 	}
-	return g.addMembers(ctx, role.Name, access.LocalShard, role.Spec.LocalMembers, origin{inRole: role.Spec.LocalMembers})
+	from := origin{inRole: role.Spec.LocalMembers, unlisted: unlisted}
+	return g.addMembers(ctx, role.Name, access.LocalShard, role.Spec.LocalMembers, from)
 }
 
 func (g *gatherer) isDoubtful(role, shard string) bool {
@@ -258,12 +262,24 @@ func (g *gatherer) shards(ctx context.Context, role *v1alpha1.ScimRole) (*v1alph
 
 func isMissing(shard access.Shard) bool { return shard.Missing }
 
+// slice reads a part of a role, live if the cache lacks it; unlisted is one that only the API server has.
+func (g *gatherer) slice(ctx context.Context, name string, slice *v1alpha1.ScimRoleSlice) (found, unlisted bool, err error) {
+	if !canBeName(name) {
+		return false, false, nil
+	}
+	if found, err = g.getCached(ctx, client.ObjectKey{Name: name}, slice); err != nil || found {
+		return found, false, err
+	}
+	found, err = g.getLive(ctx, name, slice)
+	return found, true, err
+}
+
 func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Shard, error) {
 	shards, sizes := make([]access.Shard, len(role.Spec.Slices)), make([]int, len(role.Spec.Slices))
 	origins := make([]origin, len(shards), len(shards)+1)
 	for i, name := range role.Spec.Slices {
 		slice := &v1alpha1.ScimRoleSlice{}
-		found, err := g.get(ctx, name, slice, true)
+		found, unlisted, err := g.slice(ctx, name, slice)
 		if err != nil {
 			return nil, err
 		}
@@ -273,7 +289,7 @@ func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]a
 			continue
 		}
 		shards[i].Members, sizes[i] = slice.Spec.Members, len(slice.Spec.Members)
-		origins[i] = origin{directory: role.Spec.Directory, slice: name, ofSlice: slice.Spec.Members}
+		origins[i] = origin{directory: role.Spec.Directory, slice: name, ofSlice: slice.Spec.Members, unlisted: unlisted}
 	}
 	switch k := access.TailShard(sizes, len(role.Spec.Members)); {
 	case len(role.Spec.Members) == 0:

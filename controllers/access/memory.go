@@ -63,10 +63,14 @@ type origin struct {
 	directory       string
 	slice           string
 	ofSlice, inRole []string
+	// unlisted says that the cache does not have the list, so that its index does not lead from a user to it, and no event says when
+	// what the shard came to is over.
+	unlisted bool
 }
 
+// is says whether two origins are one and the same list, of which events tell.
 func (o origin) is(other origin) bool {
-	return o.directory == other.directory && o.slice == other.slice && isList(o.ofSlice, other.ofSlice) && isList(o.inRole, other.inRole)
+	return !o.unlisted && !other.unlisted && o.directory == other.directory && o.slice == other.slice && isList(o.ofSlice, other.ofSlice) && isList(o.inRole, other.inRole)
 }
 
 // isList says whether two lists are one and the same in memory.

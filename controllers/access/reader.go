@@ -25,22 +25,31 @@ func (r *reader) get(ctx context.Context, name string, object client.Object, loo
 
 // getIn reads an object of a namespace; without one, an object of the cluster.
 func (r *reader) getIn(ctx context.Context, namespace, name string, object client.Object, lookLive bool) (bool, error) {
-	if name == "" || len(content.IsPathSegmentName(name)) > 0 {
-		return false, nil // Member ids and selectors are free text; one that cannot be a name is the name of nothing.
+	if !canBeName(name) {
+		return false, nil
 	}
 	key := client.ObjectKey{Namespace: namespace, Name: name}
-	err := r.cache.Get(ctx, key, object, client.UnsafeDisableDeepCopy)
-	if err == nil {
-		return true, nil
-	}
-	if !apierrors.IsNotFound(err) {
-		return false, fmt.Errorf("reading %T %s from the cache: %w", object, name, err)
+	found, err := r.getCached(ctx, key, object)
+	if err != nil || found {
+		return found, err
 	}
 	if !lookLive {
 		r.absent++
 		return false, nil
 	}
 	return r.getLiveIn(ctx, key, object)
+}
+
+// canBeName is false for what is the name of nothing: member ids and selectors are free text.
+func canBeName(text string) bool { return text != "" && len(content.IsPathSegmentName(text)) == 0 }
+
+// getCached reads an object from the cache, and counts nothing when it is not there.
+func (r *reader) getCached(ctx context.Context, key client.ObjectKey, object client.Object) (bool, error) {
+	err := r.cache.Get(ctx, key, object, client.UnsafeDisableDeepCopy)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("reading %T %s from the cache: %w", object, key.Name, err)
+	}
+	return err == nil, nil
 }
 
 func (r *reader) getLive(ctx context.Context, name string, object client.Object) (bool, error) {

@@ -34,7 +34,7 @@ func (g *gatherer) addMembers(ctx context.Context, role, label string, members [
 		return err
 	}
 	// What was looked at live may be newer than the caches, whose events say when it is over. So it is not kept.
-	if g.memory != nil && !g.lookLive() && len(members) > 0 {
+	if g.memory != nil && !g.lookLive() && !from.unlisted && len(members) > 0 {
 		known := &knownShard{origin: from, at: g.number, absent: g.absent - before, parts: map[string]*access.Part{}}
 		for _, piece := range access.PieceLabels(label, len(members)) {
 			known.parts[piece] = nil
