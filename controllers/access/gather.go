@@ -149,7 +149,7 @@ func (g *gatherer) roles(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return g.reconsider(ctx)
 }
 
 // selected finds the roles of a selector.
@@ -262,24 +262,12 @@ func (g *gatherer) shards(ctx context.Context, role *v1alpha1.ScimRole) (*v1alph
 
 func isMissing(shard access.Shard) bool { return shard.Missing }
 
-// slice reads a part of a role, live if the cache lacks it; unlisted is one that only the API server has.
-func (g *gatherer) slice(ctx context.Context, name string, slice *v1alpha1.ScimRoleSlice) (found, unlisted bool, err error) {
-	if !canBeName(name) {
-		return false, false, nil
-	}
-	if found, err = g.getCached(ctx, client.ObjectKey{Name: name}, slice); err != nil || found {
-		return found, false, err
-	}
-	found, err = g.getLive(ctx, name, slice)
-	return found, true, err
-}
-
 func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]access.Shard, error) {
 	shards, sizes := make([]access.Shard, len(role.Spec.Slices)), make([]int, len(role.Spec.Slices))
 	origins := make([]origin, len(shards), len(shards)+1)
 	for i, name := range role.Spec.Slices {
 		slice := &v1alpha1.ScimRoleSlice{}
-		found, unlisted, err := g.slice(ctx, name, slice)
+		found, unlisted, err := g.find(ctx, name, slice)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,8 @@ type reader struct {
 	live  client.Reader
 	// absent counts what the cache did not have and nobody looked at live.
 	absent int
+	// revealed says that an object was found live that the cache lacks.
+	revealed bool
 }
 
 // get reads an object by name, without copying it: what it gives must not be changed. It says false when there is no such object.
@@ -37,7 +39,9 @@ func (r *reader) getIn(ctx context.Context, namespace, name string, object clien
 		r.absent++
 		return false, nil
 	}
-	return r.getLiveIn(ctx, key, object)
+	found, err = r.getLiveIn(ctx, key, object)
+	r.revealed = r.revealed || found
+	return found, err
 }
 
 // canBeName is false for what is the name of nothing: member ids and selectors are free text.
@@ -50,6 +54,18 @@ func (r *reader) getCached(ctx context.Context, key client.ObjectKey, object cli
 		return false, fmt.Errorf("reading %T %s from the cache: %w", object, key.Name, err)
 	}
 	return err == nil, nil
+}
+
+// find reads an object by name, live if the cache lacks it; unlisted is one that only the API server has.
+func (r *reader) find(ctx context.Context, name string, object client.Object) (found, unlisted bool, err error) {
+	if !canBeName(name) {
+		return false, false, nil
+	}
+	if found, err = r.getCached(ctx, client.ObjectKey{Name: name}, object); err != nil || found {
+		return found, false, err
+	}
+	found, err = r.getLive(ctx, name, object)
+	return found, found, err
 }
 
 func (r *reader) getLive(ctx context.Context, name string, object client.Object) (bool, error) {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -12,7 +13,7 @@ import (
 
 // begin prepares the snapshot to take over what is known. It comes before anything is read.
 func (g *gatherer) begin() {
-	g.number = g.memory.number()
+	g.number, g.revealed = g.memory.number(), false
 	if g.past == nil {
 		g.past = &past{}
 	}
@@ -57,6 +58,27 @@ func (g *gatherer) recall(key access.PartKey, from origin) bool {
 	}
 	g.used[key] = known
 	return true
+}
+
+// reconsider reads again what was taken over of shards some of whose members were absent, when objects have been found live that the cache
+// lacks: the same people may be in several shards. It comes when all shards have been read.
+func (g *gatherer) reconsider(ctx context.Context) error {
+	if !g.lookLive() || !g.revealed {
+		return nil
+	}
+	for key, known := range g.used {
+		if known.absent == 0 {
+			continue
+		}
+		delete(g.used, key)
+		for label := range known.parts {
+			delete(g.state.Known, access.PartKey{Role: key.Role, Label: label})
+		}
+		if err := g.addUsers(ctx, slices.Concat(known.origin.ofSlice, known.origin.inRole), false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keep remembers what the shards came to, and forgets those that there are no more.
