@@ -26,6 +26,15 @@ const (
 	Adopt Existing = "Adopt"
 )
 
+// Record is what the connector gave an account, and so may take from it again. Where the target has no room for it beside the account, the
+// caller keeps it: see [Capabilities.KeepsRecord].
+type Record struct {
+	// Roles are in ascending order.
+	Roles []string
+	// Attributes are names of attributes, in ascending order.
+	Attributes []string
+}
+
 // Account is an account as it should be.
 type Account struct {
 	Owner Owner
@@ -42,6 +51,10 @@ type Account struct {
 	Revoke []string
 	// Existing applies while no account bears the owner's mark.
 	Existing Existing
+	// Record is what the connector gave up to now, for targets without room for it. Before a call the caller adds to the last
+	// Observed.Record what this call wants to give and Observe does not show, and stores that; so nothing that was given is forgotten when
+	// an answer is lost, and what somebody else gave before is not taken for the connector's. Other connectors ignore it.
+	Record Record
 }
 
 // Observed is an account as the target has it.
@@ -58,6 +71,8 @@ type Observed struct {
 	Roles []string
 	// Protected says that the connector will not touch the account, whoever asks.
 	Protected bool
+	// Record is what the connector gave and the account still has. Only Ensure returns it, and only where the target has no room for it.
+	Record Record
 }
 
 // Capabilities are what a target can do, and what it takes.
@@ -72,6 +87,8 @@ type Capabilities struct {
 	EndsSessions bool
 	// Reassigns says that Delete can hand over what the account owns.
 	Reassigns bool
+	// KeepsRecord says that the target itself has room for the Record, so that the caller need not keep it.
+	KeepsRecord bool
 }
 
 // DeleteOptions decide what becomes of things that a deleted account owned.

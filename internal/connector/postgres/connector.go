@@ -105,6 +105,7 @@ func (c *Connector) Capabilities(ctx context.Context) (connector.Capabilities, e
 			Attributes:   []string{attributeVerifier},
 			EndsSessions: true,
 			Reassigns:    true,
+			KeepsRecord:  true,
 		}
 		if s.limits.longNames == HashLong {
 			found.MaxNameBytes = 0
