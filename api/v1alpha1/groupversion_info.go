@@ -32,6 +32,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ClusterAccessGrant{}, &ClusterAccessGrantList{},
 		&AccessGrant{}, &AccessGrantList{},
 		&AccessPlan{}, &AccessPlanList{},
+		&AppConnection{}, &AppConnectionList{},
+		&AppAccount{}, &AppAccountList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

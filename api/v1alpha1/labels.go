@@ -73,5 +73,17 @@ const (
 	AnnotationFormerExternalID = GroupName + "/former-external-id"
 )
 
+// Annotations about accounts in apps. People write them, best with `kubectl scim`; the operator removes those that it has heard.
+const (
+	// AnnotationEndpoint says, on the Secret of an AppConnection's credential, to which endpoint the credential may be sent: the value of
+	// the AppConnection's status.endpoint.
+	AnnotationEndpoint = GroupName + "/endpoint"
+	// AnnotationApproveRemovals lets the guard of an AppConnection release the held removals whose digest (status.guard.digest) is its
+	// value, and no other set.
+	AnnotationApproveRemovals = GroupName + "/approve-removals"
+	// AnnotationRetry has an AppAccount tried again, or all of an AppConnection. Its value means nothing.
+	AnnotationRetry = GroupName + "/retry"
+)
+
 // PreviousOwnerLocal is the first word of AnnotationPreviousOwner for an object that belonged to no directory.
 const PreviousOwnerLocal = "local"

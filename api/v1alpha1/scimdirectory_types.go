@@ -148,6 +148,25 @@ type ScimDirectorySpec struct {
 	// out. Without it the guard is on, with the defaults that its fields name.
 	// +optional
 	Guard Guard `json:"guard,omitempty,omitzero"`
+
+	// apps says which namespaces may see the people of this directory: AppConnections there can give them accounts, which tells the app their
+	// names and attributes. Without it no namespace may.
+	// +optional
+	Apps AppConsent `json:"apps,omitempty,omitzero"`
+}
+
+// AppConsent says which namespaces may see the people of a directory.
+// +kubebuilder:validation:MinProperties=1
+type AppConsent struct {
+	// namespaces are names of namespaces, at most 256, for example [payments].
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespaces []string `json:"namespaces,omitempty"`
 }
 
 // CredentialAccess says what may be done with a credential.

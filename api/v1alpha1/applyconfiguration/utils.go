@@ -26,8 +26,40 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessPlanSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccessPlanStatus"):
 		return &apiv1alpha1.AccessPlanStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AccountTemplate"):
+		return &apiv1alpha1.AccountTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Address"):
 		return &apiv1alpha1.AddressApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppAccount"):
+		return &apiv1alpha1.AppAccountApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppAccountSpec"):
+		return &apiv1alpha1.AppAccountSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppAccountStatus"):
+		return &apiv1alpha1.AppAccountStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppConnection"):
+		return &apiv1alpha1.AppConnectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppConnectionSpec"):
+		return &apiv1alpha1.AppConnectionSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppConnectionStatus"):
+		return &apiv1alpha1.AppConnectionStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppConsent"):
+		return &apiv1alpha1.AppConsentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppCredential"):
+		return &apiv1alpha1.AppCredentialApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppGuard"):
+		return &apiv1alpha1.AppGuardApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppGuardStatus"):
+		return &apiv1alpha1.AppGuardStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppLimits"):
+		return &apiv1alpha1.AppLimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppPass"):
+		return &apiv1alpha1.AppPassApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppRoleMapping"):
+		return &apiv1alpha1.AppRoleMappingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AppTarget"):
+		return &apiv1alpha1.AppTargetApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArgoCDTarget"):
+		return &apiv1alpha1.ArgoCDTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BasicSecretRef"):
 		return &apiv1alpha1.BasicSecretRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAccessGrant"):
@@ -40,14 +72,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CredentialStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Decision"):
 		return &apiv1alpha1.DecisionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Deprovisioning"):
+		return &apiv1alpha1.DeprovisioningApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Drift"):
+		return &apiv1alpha1.DriftApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EnterpriseUser"):
 		return &apiv1alpha1.EnterpriseUserApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExistingPolicy"):
+		return &apiv1alpha1.ExistingPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionAttribute"):
 		return &apiv1alpha1.ExtensionAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionSchema"):
 		return &apiv1alpha1.ExtensionSchemaApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExtensionSubAttribute"):
 		return &apiv1alpha1.ExtensionSubAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GivenRecord"):
+		return &apiv1alpha1.GivenRecordApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantPlan"):
 		return &apiv1alpha1.GrantPlanApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GrantStatus"):
@@ -62,6 +102,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GuardLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Identity"):
 		return &apiv1alpha1.IdentityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LDAPStateAttribute"):
+		return &apiv1alpha1.LDAPStateAttributeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LDAPSuspensionMethod"):
+		return &apiv1alpha1.LDAPSuspensionMethodApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LDAPTarget"):
+		return &apiv1alpha1.LDAPTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Manager"):
 		return &apiv1alpha1.ManagerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Matching"):
@@ -72,12 +118,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.NameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespaceSelection"):
 		return &apiv1alpha1.NamespaceSelectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OrphanReport"):
+		return &apiv1alpha1.OrphanReportApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlannedChange"):
 		return &apiv1alpha1.PlannedChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanPass"):
 		return &apiv1alpha1.PlanPassApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PlanPeak"):
 		return &apiv1alpha1.PlanPeakApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PostgreSQLTarget"):
+		return &apiv1alpha1.PostgreSQLTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RoleSelector"):
 		return &apiv1alpha1.RoleSelectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimClaim"):
@@ -100,6 +150,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ScimRoleSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimRoleStatus"):
 		return &apiv1alpha1.ScimRoleStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SCIMTarget"):
+		return &apiv1alpha1.SCIMTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimUser"):
 		return &apiv1alpha1.ScimUserApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScimUserSpec"):

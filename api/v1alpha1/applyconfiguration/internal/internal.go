@@ -178,6 +178,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: state
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanState
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccountState
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AccountTemplate
+  map:
+    fields:
+    - name: attributes
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Address
   map:
     fields:
@@ -208,6 +221,341 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: type
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppAccount
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppAccountSpec
+    - name: status
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppAccountStatus
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppAccountSpec
+  map:
+    fields:
+    - name: app
+      type:
+        scalar: string
+    - name: user
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppAccountStatus
+  map:
+    fields:
+    - name: accountID
+      type:
+        scalar: string
+    - name: accountName
+      type:
+        scalar: string
+    - name: changes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: deleteTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: given
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GivenRecord
+    - name: input
+      type:
+        scalar: string
+    - name: lastChangeTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: roles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: state
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AccountState
+    - name: suspendedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: through
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: userName
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppConnection
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppConnectionSpec
+    - name: status
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppConnectionStatus
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppConnectionSpec
+  map:
+    fields:
+    - name: account
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AccountTemplate
+    - name: condition
+      type:
+        scalar: string
+    - name: deletionPolicy
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ConnectionDeletionPolicy
+      default: Retain
+    - name: deprovisioning
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Deprovisioning
+    - name: drift
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Drift
+    - name: existing
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingPolicy
+    - name: guard
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppGuard
+    - name: limits
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppLimits
+    - name: mode
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppMode
+      default: Enforce
+    - name: ownerMark
+      type:
+        scalar: string
+    - name: protected
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: roleMappings
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppRoleMapping
+          elementRelationship: atomic
+    - name: roles
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.RoleSelector
+          elementRelationship: atomic
+    - name: suspend
+      type:
+        scalar: boolean
+    - name: target
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppTarget
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppConnectionStatus
+  map:
+    fields:
+    - name: accounts
+      type:
+        scalar: numeric
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: endpoint
+      type:
+        scalar: string
+    - name: failed
+      type:
+        scalar: numeric
+    - name: guard
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppGuardStatus
+    - name: lastSyncTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: orphans
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.OrphanReport
+    - name: suspended
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppType
+    - name: version
+      type:
+        scalar: string
+    - name: waiting
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppConsent
+  map:
+    fields:
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppCredential
+  map:
+    fields:
+    - name: caKey
+      type:
+        scalar: string
+      default: ca.crt
+    - name: name
+      type:
+        scalar: string
+    - name: passwordKey
+      type:
+        scalar: string
+      default: password
+    - name: usernameKey
+      type:
+        scalar: string
+      default: username
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppGuard
+  map:
+    fields:
+    - name: accounts
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GuardLimit
+    - name: holdTimeoutSeconds
+      type:
+        scalar: numeric
+    - name: mode
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.GuardMode
+      default: Hold
+    - name: windowSeconds
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppGuardStatus
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+    - name: held
+      type:
+        scalar: numeric
+    - name: heldSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: passes
+      type:
+        list:
+          elementType:
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppPass
+          elementRelationship: atomic
+    - name: releaseTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: samples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppLimits
+  map:
+    fields:
+    - name: concurrency
+      type:
+        scalar: numeric
+    - name: perSecond
+      type:
+        scalar: numeric
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppMode
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppPass
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppRoleMapping
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.RoleSelector
+    - name: to
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppTarget
+  map:
+    fields:
+    - name: argocd
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDTarget
+    - name: ldap
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPTarget
+    - name: postgresql
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PostgreSQLTarget
+    - name: scim
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMTarget
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AppType
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDAccounts
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDTarget
+  map:
+    fields:
+    - name: accounts
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDAccounts
+      default: SSO
+    - name: namespace
       type:
         scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.BasicSecretRef
@@ -295,6 +643,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: validity
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.Validity
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ConnectionDeletionPolicy
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Credential
   map:
     fields:
@@ -346,9 +696,36 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: verdict
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PlanDecision
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.Deprovisioning
+  map:
+    fields:
+    - name: deleteAfterSeconds
+      type:
+        scalar: numeric
+    - name: policy
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.DeprovisioningPolicy
+      default: Suspend
+    - name: reassignTo
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.DeprovisioningPolicy
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.DirectoryResources
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.DiscoveryAccess
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.Drift
+  map:
+    fields:
+    - name: intervalSeconds
+      type:
+        scalar: numeric
+    - name: policy
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.DriftPolicy
+      default: Repair
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.DriftPolicy
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.EnterpriseUser
   map:
@@ -371,8 +748,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: organization
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingAccounts
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingBindings
   scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingPolicy
+  map:
+    fields:
+    - name: condition
+      type:
+        scalar: string
+    - name: policy
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ExistingAccounts
+      default: Refuse
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ExtensionAttribute
   map:
     fields:
@@ -449,6 +838,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.GivenRecord
+  map:
+    fields:
+    - name: attributes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: roles
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantMode
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.GrantPlan
@@ -583,6 +987,74 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: username
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPGroupClass
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPProfile
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPStateAttribute
+  map:
+    fields:
+    - name: active
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: suspended
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPSuspension
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPSuspensionMethod
+  map:
+    fields:
+    - name: attribute
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPStateAttribute
+    - name: method
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPSuspension
+    - name: moveTo
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPTarget
+  map:
+    fields:
+    - name: credentialSecretRef
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppCredential
+    - name: groupClass
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPGroupClass
+      default: groupOfNames
+    - name: groupsBaseDN
+      type:
+        scalar: string
+    - name: markAttribute
+      type:
+        scalar: string
+      default: description
+    - name: placeholderMember
+      type:
+        scalar: string
+    - name: posix
+      type:
+        scalar: boolean
+    - name: profile
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPProfile
+      default: OpenLDAP
+    - name: suspension
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPSuspensionMethod
+    - name: url
+      type:
+        scalar: string
+    - name: usersBaseDN
+      type:
+        scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LongNames
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Manager
   map:
     fields:
@@ -681,6 +1153,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.OrphanReport
+  map:
+    fields:
+    - name: stray
+      type:
+        scalar: numeric
+    - name: straySamples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: unmanaged
+      type:
+        scalar: numeric
+    - name: unmanagedSamples
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.PassReason
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.PlanDecision
@@ -741,6 +1234,33 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: target
       type:
         scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PostgreSQLTLS
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.PostgreSQLTarget
+  map:
+    fields:
+    - name: credentialSecretRef
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppCredential
+    - name: database
+      type:
+        scalar: string
+      default: postgres
+    - name: host
+      type:
+        scalar: string
+    - name: longNames
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LongNames
+      default: Refuse
+    - name: port
+      type:
+        scalar: numeric
+      default: 5432
+    - name: tls
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.PostgreSQLTLS
+      default: Verify
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.Provider
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.RoleAssignment
@@ -760,6 +1280,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: selector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMAuthentication
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMProfile
+  scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMTarget
+  map:
+    fields:
+    - name: authentication
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMAuthentication
+      default: Bearer
+    - name: credentialSecretRef
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppCredential
+    - name: profile
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.SCIMProfile
+      default: Generic
+    - name: tokenURL
+      type:
+        scalar: string
+    - name: url
+      type:
+        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ScimClaim
   map:
     fields:
@@ -808,6 +1352,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.ScimDirectorySpec
   map:
     fields:
+    - name: apps
+      type:
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppConsent
     - name: credentials
       type:
         list:

@@ -58,6 +58,9 @@ type ScimDirectorySpecApplyConfiguration struct {
 	// guard holds back the effects of a burst of removals, so that a mistake at the identity provider does not lock a company
 	// out. Without it the guard is on, with the defaults that its fields name.
 	Guard *GuardApplyConfiguration `json:"guard,omitempty"`
+	// apps says which namespaces may see the people of this directory: AppConnections there can give them accounts, which tells the app their
+	// names and attributes. Without it no namespace may.
+	Apps *AppConsentApplyConfiguration `json:"apps,omitempty"`
 }
 
 // ScimDirectorySpecApplyConfiguration constructs a declarative configuration of the ScimDirectorySpec type for use with
@@ -181,5 +184,13 @@ func (b *ScimDirectorySpecApplyConfiguration) WithMatching(value *MatchingApplyC
 // If called multiple times, the Guard field is set to the value of the last call.
 func (b *ScimDirectorySpecApplyConfiguration) WithGuard(value *GuardApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
 	b.Guard = value
+	return b
+}
+
+// WithApps sets the Apps field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Apps field is set to the value of the last call.
+func (b *ScimDirectorySpecApplyConfiguration) WithApps(value *AppConsentApplyConfiguration) *ScimDirectorySpecApplyConfiguration {
+	b.Apps = value
 	return b
 }

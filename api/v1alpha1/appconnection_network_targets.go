@@ -1,0 +1,211 @@
+package v1alpha1
+
+// LDAPProfile names what an LDAP server is.
+// +kubebuilder:validation:Enum=OpenLDAP;DirectoryServer389;ActiveDirectory
+type LDAPProfile string
+
+// What an LDAP server is.
+const (
+	LDAPOpenLDAP        LDAPProfile = "OpenLDAP"
+	LDAP389             LDAPProfile = "DirectoryServer389"
+	LDAPActiveDirectory LDAPProfile = "ActiveDirectory"
+)
+
+// LDAPGroupClass is the object class of the groups that roles are mapped to.
+// +kubebuilder:validation:Enum=groupOfNames;posixGroup
+type LDAPGroupClass string
+
+// The object classes of groups.
+const (
+	LDAPGroupOfNames LDAPGroupClass = "groupOfNames"
+	LDAPPosixGroup   LDAPGroupClass = "posixGroup"
+)
+
+// LDAPSuspension says how an account is taken out of use.
+// +kubebuilder:validation:Enum=PPolicyLock;Attribute;Move
+type LDAPSuspension string
+
+// How an account is taken out of use.
+const (
+	LDAPSuspendPPolicy   LDAPSuspension = "PPolicyLock"
+	LDAPSuspendAttribute LDAPSuspension = "Attribute"
+	LDAPSuspendMove      LDAPSuspension = "Move"
+)
+
+// LDAPTarget is an LDAP server. Nothing is sent without TLS: ldaps, or StartTLS where the URL says ldap.
+// +kubebuilder:validation:XValidation:rule="self.suspension.method == 'Attribute' ? has(self.suspension.attribute) : !has(self.suspension.attribute)",message="spec.target.ldap.suspension.attribute goes with method Attribute: give it, or change the method"
+// +kubebuilder:validation:XValidation:rule="self.suspension.method == 'Move' ? has(self.suspension.moveTo) : !has(self.suspension.moveTo)",message="spec.target.ldap.suspension.moveTo goes with method Move: give it, or change the method"
+type LDAPTarget struct {
+	// url is ldaps://host, or ldap://host for StartTLS, with a port if it is not the usual one.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^ldaps?://[-a-zA-Z0-9.\[\]:]+/?$`
+	URL string `json:"url,omitempty"`
+
+	// profile is what the server is: OpenLDAP, DirectoryServer389 or ActiveDirectory. The default is OpenLDAP.
+	// +optional
+	// +default="OpenLDAP"
+	Profile LDAPProfile `json:"profile,omitempty"`
+
+	// credentialSecretRef names the Secret with the DN to bind as, under its usernameKey, and the password.
+	// +required
+	CredentialSecretRef AppCredential `json:"credentialSecretRef,omitzero"`
+
+	// usersBaseDN is the entry below which accounts are made, for example ou=people,dc=example,dc=com.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	UsersBaseDN string `json:"usersBaseDN,omitempty"`
+
+	// groupsBaseDN is the entry below which the groups are that roles are mapped to. They are found by their cn.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	GroupsBaseDN string `json:"groupsBaseDN,omitempty"`
+
+	// posix makes accounts posixAccounts as well, with the attributes uidNumber, gidNumber and homeDirectory, which
+	// spec.account.attributes must give. Absent means false.
+	// +optional
+	Posix bool `json:"posix,omitempty"`
+
+	// groupClass is the object class of the groups: groupOfNames or posixGroup. The default is groupOfNames.
+	// +optional
+	// +default="groupOfNames"
+	GroupClass LDAPGroupClass `json:"groupClass,omitempty"`
+
+	// placeholderMember is the DN that keeps a groupOfNames valid that nobody is in, for example cn=nobody,dc=example,dc=com. Without it
+	// that is the group itself.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	PlaceholderMember string `json:"placeholderMember,omitempty"`
+
+	// suspension says how an account is taken out of use.
+	// +required
+	Suspension LDAPSuspensionMethod `json:"suspension,omitzero"`
+
+	// markAttribute is the attribute in which accounts are marked as the operator's; it must take several values. The default is
+	// description.
+	// +optional
+	// +default="description"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	MarkAttribute string `json:"markAttribute,omitempty"`
+}
+
+// LDAPSuspensionMethod says how an account is taken out of use.
+type LDAPSuspensionMethod struct {
+	// method is PPolicyLock (pwdAccountLockedTime of the ppolicy overlay), Attribute (an attribute that the server, or whoever uses it, looks
+	// at; with ActiveDirectory userAccountControl by itself), or Move (to another branch).
+	// +required
+	Method LDAPSuspension `json:"method,omitempty"`
+
+	// attribute is what says whether an account is in use.
+	// +optional
+	Attribute *LDAPStateAttribute `json:"attribute,omitempty"`
+
+	// moveTo is the entry below which suspended accounts are.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	MoveTo string `json:"moveTo,omitempty"`
+}
+
+// LDAPStateAttribute is what says whether an account is in use.
+type LDAPStateAttribute struct {
+	// name of the attribute, for example employeeType.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+
+	// active is its value while the account is in use; empty for no value.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Active *string `json:"active,omitempty"`
+
+	// suspended is its value while the account is suspended.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Suspended string `json:"suspended,omitempty"`
+}
+
+// SCIMAuthentication says how the operator signs in to a SCIM server.
+// +kubebuilder:validation:Enum=Bearer;Header;Basic;OAuth2
+type SCIMAuthentication string
+
+// How the operator signs in to a SCIM server.
+const (
+	SCIMBearer SCIMAuthentication = "Bearer"
+	SCIMHeader SCIMAuthentication = "Header"
+	SCIMBasic  SCIMAuthentication = "Basic"
+	SCIMOAuth2 SCIMAuthentication = "OAuth2"
+)
+
+// SCIMProfile names a product whose SCIM server has limits of its own.
+// +kubebuilder:validation:Enum=Generic;ScimOperator;AWS;Google;Keycloak;Zitadel;Snowflake;StrongDM;Verkada;Cyolo;Cmd
+type SCIMProfile string
+
+// SCIMTarget is an app with a SCIM 2.0 server.
+// +kubebuilder:validation:XValidation:rule="(has(self.authentication) && self.authentication == 'OAuth2') == has(self.tokenURL)",message="spec.target.scim.tokenURL goes with authentication OAuth2: give it, or change the authentication"
+type SCIMTarget struct {
+	// url is the base URL, for example https://app.example.com/scim/v2, without a query.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^https://[^?#@\s]+$`
+	URL string `json:"url,omitempty"`
+
+	// profile is the product, where its limits are known: AWS, Google, Keycloak, Zitadel, Snowflake, StrongDM, Verkada, Cyolo, Cmd or
+	// ScimOperator; or Generic, with which the server is asked what it can do. The default is Generic.
+	// +optional
+	// +default="Generic"
+	Profile SCIMProfile `json:"profile,omitempty"`
+
+	// authentication is Bearer, Header (the value of passwordKey as it is), Basic, or OAuth2 (client credentials: usernameKey holds the
+	// client id and passwordKey the secret). The default is Bearer.
+	// +optional
+	// +default="Bearer"
+	Authentication SCIMAuthentication `json:"authentication,omitempty"`
+
+	// tokenURL is where client credentials are exchanged for a token; required with OAuth2. It is part of the endpoint that the Secret
+	// must confirm.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^https://[^?#@\s]+$`
+	TokenURL string `json:"tokenURL,omitempty"`
+
+	// credentialSecretRef names the Secret with the token, or with user name and password.
+	// +required
+	CredentialSecretRef AppCredential `json:"credentialSecretRef,omitzero"`
+}
+
+// ArgoCDAccounts says what people are in Argo CD.
+// +kubebuilder:validation:Enum=SSO;Local
+type ArgoCDAccounts string
+
+// What people are in Argo CD.
+const (
+	ArgoCDSSO   ArgoCDAccounts = "SSO"
+	ArgoCDLocal ArgoCDAccounts = "Local"
+)
+
+// ArgoCDTarget is Argo CD in this cluster. It needs no credential: the operator's own account must be allowed to change the two ConfigMaps.
+type ArgoCDTarget struct {
+	// accounts is SSO, with which people sign in at the identity provider and get roles by their name, or Local, with which each gets an
+	// account in argocd-cm as well. The default is SSO.
+	// +optional
+	// +default="SSO"
+	Accounts ArgoCDAccounts `json:"accounts,omitempty"`
+
+	// namespace is where Argo CD is. It must be the AppConnection's own, or one that the installer lists. Without it, it is the
+	// AppConnection's own.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Namespace string `json:"namespace,omitempty"`
+}
