@@ -193,19 +193,12 @@ const (
 	ArgoCDLocal ArgoCDAccounts = "Local"
 )
 
-// ArgoCDTarget is Argo CD in this cluster. It needs no credential: the operator's own account must be allowed to change the two ConfigMaps.
+// ArgoCDTarget is the Argo CD in the AppConnection's own namespace. It needs no credential: the operator's own account must be allowed to
+// change its two ConfigMaps and its AppProjects (apps.argocdNamespaces of the chart).
+// +kubebuilder:validation:MinProperties=1
 type ArgoCDTarget struct {
 	// accounts is SSO, with which people sign in at the identity provider and get roles by their name, or Local, with which each gets an
-	// account in argocd-cm as well. The default is SSO.
-	// +optional
-	// +default="SSO"
+	// account in argocd-cm as well.
+	// +required
 	Accounts ArgoCDAccounts `json:"accounts,omitempty"`
-
-	// namespace is where Argo CD is. It must be the AppConnection's own, or one that the installer lists. Without it, it is the
-	// AppConnection's own.
-	// +optional
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	Namespace string `json:"namespace,omitempty"`
 }

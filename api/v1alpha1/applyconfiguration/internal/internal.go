@@ -554,10 +554,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: accounts
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDAccounts
-      default: SSO
-    - name: namespace
-      type:
-        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.BasicSecretRef
   map:
     fields:

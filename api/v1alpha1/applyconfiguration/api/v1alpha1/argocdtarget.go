@@ -9,14 +9,12 @@ import (
 // ArgoCDTargetApplyConfiguration represents a declarative configuration of the ArgoCDTarget type for use
 // with apply.
 //
-// ArgoCDTarget is Argo CD in this cluster. It needs no credential: the operator's own account must be allowed to change the two ConfigMaps.
+// ArgoCDTarget is the Argo CD in the AppConnection's own namespace. It needs no credential: the operator's own account must be allowed to
+// change its two ConfigMaps and its AppProjects (apps.argocdNamespaces of the chart).
 type ArgoCDTargetApplyConfiguration struct {
 	// accounts is SSO, with which people sign in at the identity provider and get roles by their name, or Local, with which each gets an
-	// account in argocd-cm as well. The default is SSO.
+	// account in argocd-cm as well.
 	Accounts *apiv1alpha1.ArgoCDAccounts `json:"accounts,omitempty"`
-	// namespace is where Argo CD is. It must be the AppConnection's own, or one that the installer lists. Without it, it is the
-	// AppConnection's own.
-	Namespace *string `json:"namespace,omitempty"`
 }
 
 // ArgoCDTargetApplyConfiguration constructs a declarative configuration of the ArgoCDTarget type for use with
@@ -30,13 +28,5 @@ func ArgoCDTarget() *ArgoCDTargetApplyConfiguration {
 // If called multiple times, the Accounts field is set to the value of the last call.
 func (b *ArgoCDTargetApplyConfiguration) WithAccounts(value apiv1alpha1.ArgoCDAccounts) *ArgoCDTargetApplyConfiguration {
 	b.Accounts = &value
-	return b
-}
-
-// WithNamespace sets the Namespace field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the Namespace field is set to the value of the last call.
-func (b *ArgoCDTargetApplyConfiguration) WithNamespace(value string) *ArgoCDTargetApplyConfiguration {
-	b.Namespace = &value
 	return b
 }
