@@ -44,8 +44,6 @@ const (
 	ReasonUnreachable = "Unreachable"
 	// ReasonListingIncomplete means that the app did not list its accounts to the end, so that nothing was concluded from what is missing.
 	ReasonListingIncomplete = "ListingIncomplete"
-	// ReasonRemovalsHeld means that the guard holds removals: status.guard says how many, and how to let them pass.
-	ReasonRemovalsHeld = "RemovalsHeld"
 	// ReasonAccountsFailed means that some accounts are not as they should be: `kubectl scim accounts --failed` lists them.
 	ReasonAccountsFailed = "AccountsFailed"
 	// ReasonSyncing means that accounts are being worked on.

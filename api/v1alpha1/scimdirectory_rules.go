@@ -117,7 +117,7 @@ const (
 	DirectoryGuardTripped = "GuardTripped"
 
 	// ReasonRemovalsHeld means that more people would lose access than the guard lets pass. Look at the AccessPlans, and approve or
-	// discard.
+	// discard; for an AppConnection, status.guard says how many it is, and how to let them pass.
 	ReasonRemovalsHeld = "RemovalsHeld"
 	// ReasonNothingHeld means that no removal waits.
 	ReasonNothingHeld = "NothingHeld"
