@@ -47,14 +47,10 @@ var (
 // Of says whether the condition holds for a user, whose field active is there even if the identity provider never sent it. It fails, for
 // example, when the condition reads a field that the user does not have, or costs too much.
 func (c Condition) Of(user *v1alpha1.ScimUserSpec) (bool, error) {
-	if user == nil {
-		user = &v1alpha1.ScimUserSpec{}
-	}
-	fields, err := asMap(user)
+	fields, err := Fields(user)
 	if err != nil {
 		return false, err
 	}
-	fields["active"] = user.Active == nil || *user.Active
 	value, _, err := c.program.Eval(map[string]any{"user": fields})
 	if err != nil {
 		return false, c.explain(err)
@@ -64,6 +60,19 @@ func (c Condition) Of(user *v1alpha1.ScimUserSpec) (bool, error) {
 		return false, errNotBool
 	}
 	return holds, nil
+}
+
+// Fields are what an expression sees as `user`: the fields under their JSON names, and active even if the identity provider never sent it.
+func Fields(user *v1alpha1.ScimUserSpec) (map[string]any, error) {
+	if user == nil {
+		user = &v1alpha1.ScimUserSpec{}
+	}
+	fields, err := asMap(user)
+	if err != nil {
+		return nil, err
+	}
+	fields["active"] = user.Active == nil || *user.Active
+	return fields, nil
 }
 
 // explain names the field that is missing if the condition itself does. What else CEL says may repeat the value of a field.
