@@ -14,6 +14,7 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/claims"
 	"github.com/scim-operator/scim-operator/controllers/directories"
 	"github.com/scim-operator/scim-operator/controllers/guard"
+	"github.com/scim-operator/scim-operator/controllers/memberships"
 	"github.com/scim-operator/scim-operator/controllers/roles"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -39,6 +40,9 @@ func CacheOptions() map[client.Object]cache.ByObject { return access.CacheOption
 // SetupWithManager adds all controllers and the indexes that they share to a manager.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	if err := store.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := memberships.SetupIndex(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	bound := func(ctx context.Context, kubernetesUser string) (access.Bound, error) {

@@ -30,6 +30,7 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/access"
 	"github.com/scim-operator/scim-operator/controllers/claims"
 	"github.com/scim-operator/scim-operator/controllers/guard"
+	"github.com/scim-operator/scim-operator/controllers/memberships"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	core "github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -90,6 +91,7 @@ func (o *operator) run(scheme *runtime.Scheme) {
 		claims.SetupWithManager(mgr),
 		access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: []string{"view", "edit"}, Gate: gate}),
 		guard.SetupWithManager(mgr, gate),
+		memberships.SetupIndex(ctx, mgr.GetFieldIndexer()),
 		users.SetupWithManager(ctx, mgr, users.Options{Bound: bound, Now: time.Now}),
 	))
 	ended := make(chan error, 1)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	bindings "github.com/scim-operator/scim-operator/controllers/access"
+	"github.com/scim-operator/scim-operator/controllers/memberships"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
@@ -76,9 +77,11 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 	if directory != nil {
 		f.signInDomains = directory.Spec.SignInDomains
 	}
-	if f.roles, err = r.countRoles(ctx, user, directory); err != nil {
+	roles, err := memberships.Of(ctx, r.client, user, directory)
+	if err != nil {
 		return f, err
 	}
+	f.roles = len(roles)
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
 		if name == "" {
 			continue
@@ -129,76 +132,4 @@ func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory, 
 		return "", err
 	}
 	return name, nil
-}
-
-// countRoles counts the roles that list the user inline, in a slice, or among the local members, and those that its directory gives it.
-func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (int, error) {
-	id := user.Name
-	names, err := r.assigned(ctx, user, directory)
-	if err != nil {
-		return 0, err
-	}
-	if directory != nil && user.IsActive() {
-		if err := r.addDefaults(ctx, directory, names); err != nil {
-			return 0, err
-		}
-	}
-	for _, index := range []string{store.IndexMember, indexLocalMember} {
-		var roles v1alpha1.ScimRoleList
-		if err := r.client.List(ctx, &roles, client.MatchingFields{index: id}, client.UnsafeDisableDeepCopy); err != nil {
-			return 0, fmt.Errorf("list roles: %w", err)
-		}
-		for i := range roles.Items {
-			names[roles.Items[i].Name] = struct{}{}
-		}
-	}
-	var parts v1alpha1.ScimRoleSliceList
-	if err := r.client.List(ctx, &parts, client.MatchingFields{store.IndexMember: id}, client.UnsafeDisableDeepCopy); err != nil {
-		return 0, fmt.Errorf("list slices: %w", err)
-	}
-	for i := range parts.Items {
-		var roles v1alpha1.ScimRoleList
-		if err := r.client.List(ctx, &roles, client.MatchingFields{store.IndexSlice: parts.Items[i].Name}, client.UnsafeDisableDeepCopy); err != nil {
-			return 0, fmt.Errorf("list roles of a slice: %w", err)
-		}
-		for j := range roles.Items {
-			names[roles.Items[j].Name] = struct{}{}
-		}
-	}
-	return len(names), nil
-}
-
-// assigned are the roles that the user's directory gives it by the attribute roles: local ones and the directory's own, if it may give
-// any.
-func (r *reconciler) assigned(ctx context.Context, user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (map[string]struct{}, error) {
-	names := map[string]struct{}{}
-	if directory == nil || directory.Spec.RoleAssignment != v1alpha1.RoleAssignmentEnabled {
-		return names, nil
-	}
-	for i := range user.Spec.Roles {
-		var role v1alpha1.ScimRole
-		err := r.client.Get(ctx, client.ObjectKey{Name: user.Spec.Roles[i].Value}, &role)
-		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("read role: %w", err)
-		}
-		if err == nil && (role.Spec.Directory == "" || role.Spec.Directory == user.Spec.Directory) {
-			names[role.Name] = struct{}{}
-		}
-	}
-	return names, nil
-}
-
-// addDefaults adds the default roles of a directory that take effect: those that exist and are local.
-func (r *reconciler) addDefaults(ctx context.Context, directory *v1alpha1.ScimDirectory, names map[string]struct{}) error {
-	for _, name := range directory.Spec.DefaultRoles {
-		var role v1alpha1.ScimRole
-		err := r.client.Get(ctx, client.ObjectKey{Name: name}, &role, client.UnsafeDisableDeepCopy)
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("read default role: %w", err)
-		}
-		if err == nil && role.Spec.Directory == "" {
-			names[name] = struct{}{}
-		}
-	}
-	return nil
 }

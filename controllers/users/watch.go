@@ -23,7 +23,6 @@ import (
 
 // Indexes of the cache that only this controller needs.
 const (
-	indexLocalMember    = "users.local-member"
 	indexKubernetesUser = "users.kubernetes-user"
 	indexAssigned       = "users.assigned"
 )
@@ -40,13 +39,7 @@ type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 // SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
 func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) error {
 	indexer := mgr.GetFieldIndexer()
-	err := indexer.IndexField(ctx, &v1alpha1.ScimRole{}, indexLocalMember, func(o client.Object) []string {
-		return o.(*v1alpha1.ScimRole).Spec.LocalMembers
-	})
-	if err != nil {
-		return err
-	}
-	err = indexer.IndexField(ctx, &v1alpha1.ScimUser{}, indexKubernetesUser, func(o client.Object) []string {
+	err := indexer.IndexField(ctx, &v1alpha1.ScimUser{}, indexKubernetesUser, func(o client.Object) []string {
 		if name := o.(*v1alpha1.ScimUser).Status.KubernetesUser; name != "" {
 			return []string{name}
 		}

@@ -158,11 +158,8 @@ func existing(policy v1alpha1.ExistingAccounts) connector.Existing {
 
 // digest names a decision. It has a person's data in it and is a hash for that reason, too.
 func (r *Rules) digest(d Decision) string {
-	revoke := d.Account.Revoke
-	if d.Action != ActEnsure {
-		revoke = nil
-	}
-	encoded, err := json.Marshal([]any{d.Action, d.Account.Owner, d.Account.Name, d.Account.Attributes, d.Account.Active, d.Account.Roles, revoke, r.spec.Mode, d.Wanted.Through})
+	a := d.Account
+	encoded, err := json.Marshal([]any{d.Action, a.Owner, a.Name, a.Attributes, a.Active, a.Roles, a.Existing, r.spec.Mode, d.Wanted.Through})
 	if err != nil {
 		panic(err) // texts, lists of texts and a bool always have a form in JSON
 	}
