@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/controllers/access"
+	"github.com/scim-operator/scim-operator/controllers/apps"
 	"github.com/scim-operator/scim-operator/controllers/claims"
 	"github.com/scim-operator/scim-operator/controllers/directories"
 	"github.com/scim-operator/scim-operator/controllers/guard"
@@ -32,6 +33,8 @@ type Options struct {
 	ExternalURL string
 	// Namespace is where the Secrets of credentials are.
 	Namespace string
+	// Apps are how people's accounts in apps are kept. Without Openers there are no apps.
+	Apps apps.Options
 }
 
 // CacheOptions says what the manager's cache must leave out: put it into cache.Options.ByObject.
@@ -43,6 +46,9 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		return err
 	}
 	if err := memberships.SetupIndex(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	if err := apps.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	bound := func(ctx context.Context, kubernetesUser string) (access.Bound, error) {
@@ -74,6 +80,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 			})
 		}},
 		{"roles", func() error { return roles.SetupWithManager(mgr) }},
+		{"apps", func() error { return apps.SetupWithManager(mgr, options.Apps) }},
 	}
 	for _, setup := range setups {
 		if err := setup.add(); err != nil {

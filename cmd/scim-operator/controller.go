@@ -26,6 +26,9 @@ type controllerFlags struct {
 	bindableRoles []string
 	subjectPrefix string
 	leaderElect   bool
+
+	appNetworks            []string
+	appLocalUsersNamespace []string
 }
 
 func newControllerCommand(shared *sharedFlags) *cobra.Command {
@@ -45,6 +48,10 @@ func newControllerCommand(shared *sharedFlags) *cobra.Command {
 		"Roles that grants may give in the namespaces where they exist, by name; the ServiceAccount must hold the verb bind on each of them, and read Roles")
 	cmd.Flags().StringVar(&f.subjectPrefix, "required-subject-prefix", "",
 		"what the Kubernetes names of all users must begin with; users without it get no access")
+	cmd.Flags().StringSliceVar(&f.appNetworks, "app-allowed-networks", nil,
+		"networks, as CIDR, in which apps may be although loopback, link-local and private addresses are refused otherwise")
+	cmd.Flags().StringSliceVar(&f.appLocalUsersNamespace, "app-local-users-namespaces", nil,
+		"namespaces whose AppConnections may give accounts to local users, who belong to no directory that could allow it")
 	cmd.Flags().BoolVar(&f.leaderElect, "leader-elect", false, "run the controllers only while holding the Lease; needed with more than one replica")
 	return cmd
 }
@@ -81,8 +88,13 @@ func runController(ctx context.Context, cfg *rest.Config, f *controllerFlags, lo
 	if err != nil {
 		return err
 	}
+	appOptions, err := f.apps(mgr)
+	if err != nil {
+		return err
+	}
 	err = controllers.SetupWithManager(ctx, mgr, controllers.Options{
 		BindableClusterRoles: f.bindable, BindableRoles: f.bindableRoles, RequiredSubjectPrefix: f.subjectPrefix, ExternalURL: f.externalURL, Namespace: f.namespace,
+		Apps: appOptions,
 	})
 	if err != nil {
 		return err

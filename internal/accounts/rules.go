@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"k8s.io/apimachinery/pkg/labels"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
@@ -169,6 +169,16 @@ func (r *Rules) Selects(role Role) bool {
 		}
 	}
 	return false
+}
+
+// UsesRoles says whether an expression of an account reads the names of the person's roles, so that any role may matter.
+func (r *Rules) UsesRoles() bool {
+	for _, text := range r.spec.Account.Attributes {
+		if strings.Contains(text, "roles") {
+			return true
+		}
+	}
+	return strings.Contains(r.spec.Account.Name, "roles")
 }
 
 // MappedRoles are all roles of the app that some mapping gives, in order.

@@ -1,0 +1,384 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/accounts"
+	"github.com/scim-operator/scim-operator/internal/connector"
+)
+
+const (
+	defaultPerSecond   = 20
+	defaultConcurrency = 4
+	// urgentWorkers take accounts away and do nothing else, so that no suspension waits for a creation to end.
+	urgentWorkers = 2
+	// debt is how far suspensions may run ahead of the rate limit, in seconds of it.
+	debt = time.Second
+	// callTimeout bounds one operation on an account.
+	callTimeout = time.Minute
+
+	firstRetry = 2 * time.Second
+	lastRetry  = 5 * time.Minute
+	// configRetry is how often an AppConnection whose Secret or endpoint is no good is looked at again: nothing says when that was mended.
+	configRetry = 30 * time.Second
+)
+
+// lane is a queue of ids of ScimUsers.
+type lane = workqueue.TypedRateLimitingInterface[string]
+
+func newLane() lane {
+	return workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[string](firstRetry, lastRetry))
+}
+
+// engine works for one AppConnection as it was when the engine was started.
+type engine struct {
+	host    *engines
+	app     *v1alpha1.AppConnection
+	rules   *accounts.Rules
+	log     logr.Logger
+	leaving bool
+
+	urgent, normal lane
+	limiter        *rate.Limiter
+	gate           *gate
+	guard          *guard
+	busy           locks
+	memory         memory
+	compared       last
+	// nudge ends a pause before the next attempt to connect.
+	nudge chan struct{}
+	// compare wakes the comparison of the whole app.
+	compare chan struct{}
+
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+func newEngine(host *engines, app *v1alpha1.AppConnection, rules *accounts.Rules) *engine {
+	perSecond := or(app.Spec.Limits.PerSecond, defaultPerSecond)
+	e := &engine{
+		host: host, app: app, rules: rules, leaving: leaving(app),
+		log:    host.log.WithValues("namespace", app.Namespace, "app", app.Name),
+		urgent: newLane(), normal: newLane(),
+		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)/4)),
+		gate:    newGate(), nudge: make(chan struct{}, 1), compare: make(chan struct{}, 1),
+	}
+	e.guard = newGuard(host, app)
+	return e
+}
+
+func or(value, otherwise int32) int32 {
+	if value == 0 {
+		return otherwise
+	}
+	return value
+}
+
+// leaving says that the accounts go with the AppConnection.
+func leaving(app *v1alpha1.AppConnection) bool {
+	return app.DeletionTimestamp != nil && app.Spec.DeletionPolicy == v1alpha1.ConnectionDeprovision
+}
+
+// start begins to work; stop ends it.
+func (e *engine) start(ctx context.Context) {
+	ctx, e.cancel = context.WithCancel(ctx)
+	e.ended.Go(func() { e.connect(ctx) })
+	for range or(e.app.Spec.Limits.Concurrency, defaultConcurrency) {
+		e.ended.Go(func() { e.work(ctx, e.normal) })
+	}
+	for range urgentWorkers {
+		e.ended.Go(func() { e.work(ctx, e.urgent) })
+	}
+	e.ended.Go(func() { e.comparing(ctx) })
+}
+
+func (e *engine) stop() {
+	e.cancel()
+	e.urgent.ShutDown()
+	e.normal.ShutDown()
+	e.ended.Wait()
+	e.gate.shut(nil, 0)
+}
+
+// add has a person's account looked at. Whoever may lose something goes first.
+func (e *engine) add(urgent bool, ids ...string) {
+	to := e.normal
+	if urgent {
+		to = e.urgent
+	}
+	for _, id := range ids {
+		to.Add(id)
+	}
+}
+
+// again has accounts worked on although nothing about them changed here.
+func (e *engine) again(urgent bool, ids ...string) {
+	e.memory.force(ids...)
+	e.add(urgent, ids...)
+}
+
+// wake has the app tried at once, and compared.
+func (e *engine) wake() {
+	for _, c := range []chan struct{}{e.nudge, e.compare} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// waiting is the number of accounts in the queues.
+func (e *engine) waiting() int { return e.urgent.Len() + e.normal.Len() }
+
+// connect keeps the gate open while the app can be used, and tries it again and again, less and less often, while it cannot.
+func (e *engine) connect(ctx context.Context) {
+	for attempt := 0; ctx.Err() == nil; attempt++ {
+		if err := e.open(ctx); err != nil {
+			e.gate.shut(err, retryAfter(err))
+			e.host.report(e.app)
+			e.pause(ctx, e.delay(attempt, err))
+			continue
+		}
+		e.host.report(e.app)
+		attempt = 0
+		e.gate.untilShut(ctx)
+		if ctx.Err() == nil {
+			e.host.report(e.app)
+			trouble, asked := e.gate.why()
+			e.pause(ctx, max(asked, e.delay(0, trouble)))
+		}
+	}
+}
+
+// open reads the Secret and asks the app what it is.
+func (e *engine) open(ctx context.Context) error {
+	opener := e.host.options.Openers[e.app.Spec.Target.Type()]
+	if opener == nil {
+		return misconfigured(v1alpha1.ReasonEndpointRefused, "this build has no connector for %s", e.app.Spec.Target.Type())
+	}
+	credential, err := readCredential(ctx, e.host.live, e.app)
+	if err != nil {
+		return err
+	}
+	dial := &dialer{allowed: e.host.options.AllowedNetworks}
+	conn, err := opener(ctx, e.app, credential, dial.dial)
+	if err != nil {
+		return &configError{reason: v1alpha1.ReasonEndpointRefused, err: err}
+	}
+	asking, done := context.WithTimeout(ctx, callTimeout)
+	defer done()
+	capabilities, err := conn.Capabilities(asking)
+	if err != nil {
+		conn.Close()
+		if dial.refused.Load() {
+			return &configError{reason: v1alpha1.ReasonEndpointRefused, err: errAddressRefused}
+		}
+		return err
+	}
+	e.gate.open(conn, capabilities)
+	return nil
+}
+
+func retryAfter(err error) time.Duration {
+	if typed := new(connector.Error); errors.As(err, &typed) {
+		return typed.RetryAfter
+	}
+	return 0
+}
+
+// delay grows with the attempts. A part of it is chance, so that many apps that come back at once are not all asked at once.
+func (e *engine) delay(attempt int, err error) time.Duration {
+	d := lastRetry
+	if attempt < 8 {
+		d = min(lastRetry, firstRetry<<attempt)
+	}
+	if reasonOf(err) != "" {
+		d = min(d, configRetry)
+	}
+	d = max(d, retryAfter(err))
+	return d + time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter is no secret
+}
+
+func (e *engine) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-e.nudge:
+	case <-timer.C:
+	}
+}
+
+// work takes ids from a lane until it is shut down.
+func (e *engine) work(ctx context.Context, from lane) {
+	for {
+		id, over := from.Get()
+		if over {
+			return
+		}
+		e.handle(ctx, from, id)
+	}
+}
+
+func (e *engine) handle(ctx context.Context, from lane, id string) {
+	defer from.Done(id)
+	defer e.busy.lock(id)()
+	after, err := e.sync(ctx, id, from == e.urgent)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		e.log.V(1).Info("Account will be tried again", "user", id, "reason", err.Error())
+		from.AddRateLimited(id)
+	default:
+		from.Forget(id)
+		if after > 0 {
+			e.normal.AddAfter(id, after)
+		}
+	}
+}
+
+// turn waits for the rate limit. Suspensions take their turn at once, as long as they are not far ahead of the limit, and others wait the
+// longer for it.
+func (e *engine) turn(ctx context.Context, urgent bool) error {
+	reserved := e.limiter.Reserve()
+	wait := reserved.Delay()
+	if urgent {
+		wait -= debt
+	}
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		reserved.Cancel()
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// call asks the app for something, and shuts the gate when the app turns out to be no good.
+func call[T any](ctx context.Context, e *engine, do func(context.Context) (T, error)) (T, error) {
+	ctx, done := context.WithTimeout(ctx, callTimeout)
+	defer done()
+	result, err := do(ctx)
+	if e.gate.heard(err) {
+		e.gate.shut(err, retryAfter(err))
+	}
+	return result, err
+}
+
+// locks keep two workers off one person.
+type locks struct {
+	mu   sync.Mutex
+	held map[string]*sync.Mutex
+	uses map[string]int
+}
+
+// lock waits until nobody works on the person, and gives the function that ends it.
+func (l *locks) lock(id string) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held, l.uses = map[string]*sync.Mutex{}, map[string]int{}
+	}
+	if l.held[id] == nil {
+		l.held[id] = &sync.Mutex{}
+	}
+	own := l.held[id]
+	l.uses[id]++
+	l.mu.Unlock()
+	own.Lock()
+	return func() {
+		own.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.uses[id]--; l.uses[id] == 0 {
+			delete(l.held, id)
+			delete(l.uses, id)
+		}
+	}
+}
+
+// memory is what an engine knows beyond the cache: AppAccounts as it wrote them last, and whom to look at in any case.
+type memory struct {
+	mu     sync.Mutex
+	wrote  map[string]*v1alpha1.AppAccount
+	forced map[string]bool
+	// retries are the values of the annotation that were heard.
+	retries map[string]string
+}
+
+// asked says whether the annotation that asks for another attempt was not heard before.
+func (m *memory) asked(id, value string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.retries == nil {
+		m.retries = map[string]string{}
+	}
+	before, heard := m.retries[id]
+	m.retries[id] = value
+	return !heard || before != value
+}
+
+func (m *memory) force(ids ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.forced == nil {
+		m.forced = map[string]bool{}
+	}
+	for _, id := range ids {
+		m.forced[id] = true
+	}
+}
+
+func (m *memory) isForced(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.forced[id]
+}
+
+func (m *memory) done(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.forced, id)
+}
+
+// written keeps what was written, until the cache has it. nil forgets.
+func (m *memory) written(id string, account *v1alpha1.AppAccount) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.wrote == nil {
+		m.wrote = map[string]*v1alpha1.AppAccount{}
+	}
+	if account == nil {
+		delete(m.wrote, id)
+		return
+	}
+	m.wrote[id] = account
+}
+
+// newest is the newer of what the cache has and what was written; either may be nil.
+func (m *memory) newest(id string, cached *v1alpha1.AppAccount) *v1alpha1.AppAccount {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	own := m.wrote[id]
+	if own == nil {
+		return cached
+	}
+	if cached != nil && (cached.UID != own.UID || !older(cached, own)) {
+		delete(m.wrote, id)
+		return cached
+	}
+	return own
+}

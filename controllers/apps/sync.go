@@ -1,0 +1,222 @@
+package apps
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/accounts"
+	"github.com/scim-operator/scim-operator/internal/connector"
+)
+
+// sync makes one person's account what it should be. after is when to look again without an event; 0 for never.
+func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.Duration, err error) {
+	for {
+		s, err := e.look(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if s.account != nil && s.account.DeletionTimestamp != nil {
+			return 0, e.release(ctx, s)
+		}
+		if e.settled(s) {
+			return e.until(s), nil
+		}
+		if urgent && s.decision.Action == accounts.ActEnsure && !s.decision.Takes {
+			e.normal.Add(id) // it takes nothing from anybody, so it waits behind what does
+			return 0, nil
+		}
+		if s.account == nil {
+			if err := e.create(ctx, s); err != nil {
+				return 0, err
+			}
+		}
+		if s.trouble != nil {
+			return 0, e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
+				failed(status, v1alpha1.ReasonExpressionFailed, s.trouble.Error())
+			})
+		}
+		if err := e.hold(ctx, s); err != nil {
+			return 0, err
+		}
+		if s.held && s.decision.Action != accounts.ActEnsure {
+			return 0, e.write(ctx, s, isHeld)
+		}
+		use, waited, err := e.gate.wait(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if waited {
+			use.users.Done()
+			continue // much may have changed meanwhile
+		}
+		after, err = e.act(ctx, use, s, urgent)
+		use.users.Done()
+		return after, err
+	}
+}
+
+// settled says that there is nothing to do: no account and none wanted, or one that was made of the same as it would be now.
+func (e *engine) settled(s *subject) bool {
+	if s.account == nil {
+		return s.trouble == nil && s.decision.Action == accounts.ActNothing
+	}
+	if e.memory.isForced(s.id) {
+		return false
+	}
+	status := &s.account.Status
+	if s.trouble != nil {
+		ready := apimeta.FindStatusCondition(status.Conditions, v1alpha1.AccountReady)
+		return ready != nil && ready.Reason == v1alpha1.ReasonExpressionFailed && ready.Message == s.trouble.Error()
+	}
+	return status.Input == s.decision.Input
+}
+
+// until is when the account is to be deleted.
+func (e *engine) until(s *subject) time.Duration {
+	if s.account == nil || s.decision.DeleteAt.IsZero() || s.decision.Action == accounts.ActDelete {
+		return 0
+	}
+	return max(time.Second, s.decision.DeleteAt.Sub(e.host.options.Now()))
+}
+
+// create makes the AppAccount before anything is done in the app, so that nothing there is ever without one here.
+func (e *engine) create(ctx context.Context, s *subject) error {
+	account := &v1alpha1.AppAccount{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: e.app.Namespace, Name: v1alpha1.AccountObjectName(e.app.Name, s.id),
+			Labels:     map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
+			Finalizers: []string{v1alpha1.FinalizerAccount},
+		},
+		Spec: v1alpha1.AppAccountSpec{App: e.app.Name, User: s.id},
+	}
+	err := e.host.client.Create(ctx, account)
+	if apierrors.IsAlreadyExists(err) {
+		err = e.host.live.Get(ctx, client.ObjectKeyFromObject(account), account)
+	}
+	if err != nil {
+		return fmt.Errorf("make AppAccount: %w", err)
+	}
+	s.account = account
+	e.memory.written(s.id, account)
+	return nil
+}
+
+// release lets an AppAccount go that somebody deletes. If the person should have the account, it is made again, with the memory of what was
+// given.
+func (e *engine) release(ctx context.Context, s *subject) error {
+	bare := s.account.DeepCopy()
+	if !controllerutil.RemoveFinalizer(bare, v1alpha1.FinalizerAccount) {
+		return nil
+	}
+	if err := e.host.client.Patch(ctx, bare, client.MergeFrom(s.account)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("let AppAccount go: %w", err)
+	}
+	e.memory.written(s.id, nil)
+	status := s.account.Status
+	if e.leaving || s.decision.Action == accounts.ActNothing || status.State == v1alpha1.AccountAbsent {
+		return nil
+	}
+	s.account = nil
+	if err := e.create(ctx, s); err != nil {
+		return err
+	}
+	e.memory.force(s.id)
+	return e.write(ctx, s, func(kept *v1alpha1.AppAccountStatus) { *kept = status })
+}
+
+// write changes the status, if that changes anything. Whoever wrote it meanwhile makes it fail, so that no memory of what was given is lost.
+func (e *engine) write(ctx context.Context, s *subject, change func(*v1alpha1.AppAccountStatus)) error {
+	changed := s.account.DeepCopy()
+	change(&changed.Status)
+	if s.user != nil {
+		changed.Status.UserName = s.user.Spec.UserName
+	}
+	if equal(s.account.Status, changed.Status) {
+		return nil
+	}
+	before := s.account
+	err := e.host.client.Status().Patch(ctx, changed, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsNotFound(err) {
+		e.memory.written(s.id, nil)
+		return nil
+	}
+	if err != nil {
+		e.memory.written(s.id, nil)
+		return fmt.Errorf("write status: %w", err)
+	}
+	s.account = changed
+	e.memory.written(s.id, changed)
+	e.host.announce(before, changed)
+	return nil
+}
+
+// act asks the app, and writes down what came of it.
+func (e *engine) act(ctx context.Context, use *lease, s *subject, urgent bool) (time.Duration, error) {
+	if e.app.Spec.Mode != v1alpha1.AppEnforce && !e.leaving {
+		return 0, e.preview(ctx, use, s)
+	}
+	if err := e.turn(ctx, urgent); err != nil {
+		return 0, err
+	}
+	var result outcome
+	var err error
+	switch s.decision.Action {
+	case accounts.ActSuspend:
+		result, err = e.suspend(ctx, use, s)
+	case accounts.ActDelete:
+		result, err = e.remove(ctx, use, s)
+	default:
+		result, err = e.ensure(ctx, use, s)
+	}
+	e.host.metrics.count(e.app, s.decision.Action, err)
+	if err != nil {
+		return 0, e.failed(ctx, s, err)
+	}
+	now := metav1.NewTime(e.host.options.Now())
+	kept := slices.Clone(s.account.Status.Roles)
+	if err := e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
+		succeeded(status, s.decision, result, now)
+		if s.held {
+			status.Roles = first(unique(append(kept, status.Roles...)), 1024)
+			isHeld(status)
+		}
+	}); err != nil {
+		return 0, err
+	}
+	e.memory.done(s.id)
+	e.host.metrics.suspended(e.app, s, result, now.Time)
+	return e.until(s), nil
+}
+
+// failed writes down why. What may pass is tried again; what does not is tried again when something changes, and with each comparison of the
+// whole app.
+func (e *engine) failed(ctx context.Context, s *subject, err error) error {
+	kind := connector.KindOf(err)
+	if kind == connector.Denied || ctx.Err() != nil || !e.gate.isOpen() {
+		return err // the app's trouble: the AppConnection says so
+	}
+	reason, message := string(kind), err.Error()
+	if kind == connector.Transient {
+		reason = v1alpha1.ReasonRetrying
+	}
+	written := e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
+		failed(status, reason, message)
+		if kind != connector.Transient {
+			status.Input = s.decision.Input
+		}
+	})
+	if written != nil || kind == connector.Transient {
+		return err
+	}
+	e.memory.done(s.id)
+	return nil
+}
