@@ -48,6 +48,9 @@ func connectionStatus(app *v1alpha1.AppConnection, e *engine, known map[string]*
 		setAppReady(&status, unusable(app, trouble))
 		return status
 	}
+	if e.gate.untried() && settledBefore(app) {
+		return status // a controller that just began has nothing else to say
+	}
 	status.Waiting = number(max(t.pending, e.waiting()))
 	passes := status.Guard.Passes
 	status.Guard = e.guard.status()
@@ -64,6 +67,12 @@ func connectionStatus(app *v1alpha1.AppConnection, e *engine, known map[string]*
 	}
 	setAppReady(&status, condition(app, e, t, &status, compared))
 	return status
+}
+
+// settledBefore says that status is about this spec.
+func settledBefore(app *v1alpha1.AppConnection) bool {
+	ready := apimeta.FindStatusCondition(app.Status.Conditions, v1alpha1.AppReady)
+	return ready != nil && ready.ObservedGeneration == app.Generation
 }
 
 func setAppReady(status *v1alpha1.AppConnectionStatus, c metav1.Condition) {

@@ -89,6 +89,13 @@ func (g *gate) isOpen() bool {
 	return g.conn != nil
 }
 
+// untried says that nobody has tried yet whether the app can be used.
+func (g *gate) untried() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.conn == nil && g.trouble == nil
+}
+
 // version is what the app says of itself; empty while it is not known.
 func (g *gate) version() string {
 	g.mu.Lock()
