@@ -28,6 +28,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/controllers/access"
+	"github.com/scim-operator/scim-operator/controllers/apps"
 	"github.com/scim-operator/scim-operator/controllers/claims"
 	"github.com/scim-operator/scim-operator/controllers/guard"
 	"github.com/scim-operator/scim-operator/controllers/memberships"
@@ -91,7 +92,7 @@ func (o *operator) run(scheme *runtime.Scheme) {
 		claims.SetupWithManager(mgr),
 		access.SetupWithManager(ctx, mgr, access.Options{BindableClusterRoles: []string{"view", "edit"}, Gate: gate}),
 		guard.SetupWithManager(mgr, gate),
-		memberships.SetupIndex(ctx, mgr.GetFieldIndexer()),
+		memberships.SetupIndex(ctx, mgr.GetFieldIndexer()), apps.SetupIndexes(ctx, mgr.GetFieldIndexer()),
 		users.SetupWithManager(ctx, mgr, users.Options{Bound: bound, Now: time.Now}),
 	))
 	ended := make(chan error, 1)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	bindings "github.com/scim-operator/scim-operator/controllers/access"
+	"github.com/scim-operator/scim-operator/controllers/apps"
 	"github.com/scim-operator/scim-operator/controllers/memberships"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -82,6 +83,9 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		return f, err
 	}
 	f.roles = len(roles)
+	if f.accounts, err = r.countAccounts(ctx, user.Name); err != nil {
+		return f, err
+	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
 		if name == "" {
 			continue
@@ -132,4 +136,27 @@ func kubernetesUser(user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory, 
 		return "", err
 	}
 	return name, nil
+}
+
+// countAccounts counts the accounts in apps that the user may use.
+func (r *reconciler) countAccounts(ctx context.Context, id string) (int, error) {
+	var all v1alpha1.AppAccountList
+	if err := r.client.List(ctx, &all, client.MatchingFields{apps.IndexUser: id}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("list accounts: %w", err)
+	}
+	count := 0
+	for i := range all.Items {
+		if inUse(&all.Items[i]) {
+			count++
+		}
+	}
+	return count, nil
+}
+
+func inUse(account *v1alpha1.AppAccount) bool {
+	switch account.Status.State {
+	case v1alpha1.AccountActive, v1alpha1.AccountRolesRemoved, v1alpha1.AccountHeld:
+		return true
+	}
+	return false
 }

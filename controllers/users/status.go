@@ -18,6 +18,8 @@ type facts struct {
 	usernameErr    error
 	// roles is the number of roles that list the user.
 	roles int
+	// accounts is the number of accounts in apps that the user may use.
+	accounts int
 	// bound says whether one of our bindings still names kubernetesUser.
 	bound bool
 	// held says whether one does because the guard keeps the user there.
@@ -37,6 +39,7 @@ func desiredStatus(user *v1alpha1.ScimUser, f facts) v1alpha1.ScimUserStatus {
 	status.KubernetesUser = f.kubernetesUser
 	roles := int32(f.roles) //nolint:gosec // a cluster holds far fewer than two thousand million roles
 	status.Roles = &roles
+	status.Accounts = accounts(f.accounts)
 	status.RevokedAt = revokedAt(user, f)
 	apimeta.SetStatusCondition(&status.Conditions, readyCondition(user, f, status.State))
 	setSignIn(&status, user, f.signInDomains)
@@ -96,4 +99,13 @@ func readyCondition(user *v1alpha1.ScimUser, f facts, state v1alpha1.UserState) 
 		c.Message = "The user is active: grants to its roles take effect."
 	}
 	return c
+}
+
+// accounts is absent for somebody who has none, as it is where there are no apps.
+func accounts(n int) *int32 {
+	if n == 0 {
+		return nil
+	}
+	count := int32(n) //nolint:gosec // a person has few accounts
+	return &count
 }

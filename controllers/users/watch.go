@@ -63,6 +63,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersByDefault), builder.WithPredicates(localChanged())).
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAssigned), builder.WithPredicates(ownership())).
 		Watches(&v1alpha1.ScimRoleSlice{}, membersOfDeletedSlice()).
+		Watches(&v1alpha1.AppAccount{}, handler.EnqueueRequestsFromMapFunc(userOfAccount), builder.WithPredicates(stateChanged())).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
 		Watches(&rbacv1.RoleBinding{}, r.subjects()).
 		Complete(r)
@@ -241,4 +242,19 @@ func subjectNames(o client.Object) []string {
 		names = append(names, subject.Name)
 	}
 	return names
+}
+
+func userOfAccount(_ context.Context, o client.Object) []ctrl.Request {
+	return []ctrl.Request{request(o.(*v1alpha1.AppAccount).Spec.User)}
+}
+
+// stateChanged passes that an account comes into use, or goes out of it.
+func stateChanged() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return inUse(e.Object.(*v1alpha1.AppAccount)) },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return inUse(e.ObjectOld.(*v1alpha1.AppAccount)) != inUse(e.ObjectNew.(*v1alpha1.AppAccount))
+		},
+		DeleteFunc: func(e event.DeleteEvent) bool { return inUse(e.Object.(*v1alpha1.AppAccount)) },
+	}
 }
