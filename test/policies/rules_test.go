@@ -101,7 +101,7 @@ func parse(text string) (*unstructured.Unstructured, error) {
 
 func rules() []rule {
 	return slices.Concat(managedRules(), detachRules(), markRules(), internalRules(), planRules(), deletionRules(), serverRules(),
-		controllerRules(), costRules(), grantRules(), sharingRules(), bindingRules())
+		controllerRules(), costRules(), grantRules(), sharingRules(), bindingRules(), accountRules(), connectionRules(), controllerConnectionRules())
 }
 
 // TestRules: what a rule refuses is tried first, because what it accepts says nothing while the policy is not in force.
@@ -151,7 +151,7 @@ func prepare(t *testing.T, clients map[account]*client, objects []try) {
 		}
 		t.Cleanup(func() {
 			c, object := clients[admin], must(t)(parse(present.object))
-			if kind := object.GetKind(); kind == "ScimUser" || kind == "ScimRole" {
+			if kind := object.GetKind(); kind == "ScimUser" || kind == "ScimRole" || kind == "AppConnection" {
 				unhold(t, c, object)
 			} else {
 				c = clients[present.as] // Nobody but the operator deletes what is its own.
