@@ -209,7 +209,7 @@ func accountRules() []rule {
 			account("db.alice-k3v9x2m4qa", "db", "alice-k3v9x2m4qa", ""), account("db.bob", "db", "alice-k3v9x2m4qa", "")},
 		// The name cannot change, so a user with a dot is the only way to say another pair: db. + a.b, and db.a + b.
 		{"one person's account must not become another's", "AppAccount", fixed, account("db.a.b", "db", "a.b", ""),
-			account("db.a.b", "db", "a.b", ", labels: {x: y}"), account("db.a.b", "db.a", "b", "")},
+			account("db.a.b", "db", "a.b", ", labels: {a: b}"), account("db.a.b", "db.a", "b", "")},
 		{"a namespace that sees people is one that can exist", "ScimDirectory", fmt.Sprintf(schemaPatternMessage, `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`), "",
 			`{metadata: {name: d}, spec: {apps: {namespaces: [payments]}}}`, `{metadata: {name: d}, spec: {apps: {namespaces: ["*"]}}}`},
 	}

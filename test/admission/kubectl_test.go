@@ -135,6 +135,9 @@ func TestSamples(t *testing.T) {
 		if err := c.Create(t.Context(), object, client.DryRunAll); err != nil {
 			t.Errorf("%s is refused: %v", path, err)
 		}
+		if object.GetKind() == "AppConnection" {
+			mustCompile(t, parse(t, string(text)))
+		}
 	}
 	for kind := range missing {
 		t.Errorf("config/samples has no %s", kind)

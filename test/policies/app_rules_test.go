@@ -50,7 +50,7 @@ func accountRules() []rule {
 		{
 			reason: "people make no accounts", policy: policy, message: "AppAccounts are made by the operator",
 			accept: []try{create(controller, appAccount)},
-			refuse: []try{create(admin, appAccount), create(broad, appAccount), create(broadServer, appAccount)},
+			refuse: []try{create(admin, appAccount), create(broad, appAccount), create(broadServer, looseAccount)},
 		},
 		{
 			reason: "people remove no accounts, because nobody would look after what stays in the app", policy: policy,
@@ -176,7 +176,7 @@ func controllerConnectionRules() []rule {
 			accept:  []try{patch(controller, ofConnection("finalizers: [scim-operator.io/accounts]"))},
 			refuse: []try{
 				patch(controller, `{kind: AppConnection, metadata: {name: db, namespace: team-0}, spec: {suspend: true}}`),
-				patch(controller, `{kind: AppConnection, metadata: {name: db, namespace: team-0}, spec: {ownerMark: a}}`),
+				patch(controller, `{kind: AppConnection, metadata: {name: db, namespace: team-0}, spec: {roles: [{name: everybody}]}}`),
 				remove(broadController, appConnection), create(broadController, elsewhere("null")),
 			},
 		},

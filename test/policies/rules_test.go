@@ -53,7 +53,7 @@ func status(as account, object string) try { return try{as, "patch status", obje
 
 func remove(as account, object string) try { return try{as, "delete", object} }
 
-// removeAll deletes all objects of a kind in one request.
+// removeAll deletes all objects of a kind, in the object's namespace if it has one, in one request.
 func removeAll(as account, object string) try { return try{as, "delete all", object} }
 
 // do sends the request.
@@ -79,7 +79,9 @@ func (r try) do(ctx context.Context, c *client, dryRun bool) error {
 		return c.Status().Patch(ctx, object, ctrl.RawPatch(types.MergePatchType, merge),
 			&ctrl.SubResourcePatchOptions{PatchOptions: ctrl.PatchOptions{DryRun: options}})
 	case "delete all":
-		return c.DeleteAllOf(ctx, object, &ctrl.DeleteAllOfOptions{DeleteOptions: ctrl.DeleteOptions{DryRun: options}})
+		return c.DeleteAllOf(ctx, object, &ctrl.DeleteAllOfOptions{
+			ListOptions: ctrl.ListOptions{Namespace: object.GetNamespace()}, DeleteOptions: ctrl.DeleteOptions{DryRun: options},
+		})
 	case "delete":
 		return c.Delete(ctx, object, &ctrl.DeleteOptions{DryRun: options})
 	default:
