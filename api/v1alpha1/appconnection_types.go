@@ -174,8 +174,13 @@ type AccountTemplate struct {
 	// +optional
 	// +kubebuilder:validation:MinProperties=1
 	// +kubebuilder:validation:MaxProperties=64
-	Attributes map[string]string `json:"attributes,omitempty"`
+	Attributes map[string]AttributeExpression `json:"attributes,omitempty"`
 }
+
+// AttributeExpression is a CEL expression that gives an attribute of an account: a string or a list of strings.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=1024
+type AttributeExpression string
 
 // AppRoleMapping gives the members of a ScimRole groups or roles of the app.
 type AppRoleMapping struct {

@@ -261,7 +261,7 @@ func (in *AccountTemplate) DeepCopyInto(out *AccountTemplate) {
 	*out = *in
 	if in.Attributes != nil {
 		in, out := &in.Attributes, &out.Attributes
-		*out = make(map[string]string, len(*in))
+		*out = make(map[string]AttributeExpression, len(*in))
 		for key, val := range *in {
 			(*out)[key] = val
 		}

@@ -84,7 +84,7 @@ func Compile(spec *v1alpha1.AppConnectionSpec) (*Rules, error) {
 		return nil, err
 	}
 	for _, attribute := range slices.Sorted(maps.Keys(spec.Account.Attributes)) {
-		compiled, err := compileText(fmt.Sprintf("spec.account.attributes[%q]", attribute), spec.Account.Attributes[attribute])
+		compiled, err := compileText(fmt.Sprintf("spec.account.attributes[%q]", attribute), string(spec.Account.Attributes[attribute]))
 		if err != nil {
 			return nil, err
 		}

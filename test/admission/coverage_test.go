@@ -66,6 +66,7 @@ func TestEveryMessageNamesFieldAndRemedy(t *testing.T) {
 		oneNameMessage,
 		oneUserMessage,
 		"exactly one of the fields in [tokenSecretRef tokenSHA256 basicSecretRef] must be set",
+		"exactly one of the fields in [postgresql ldap scim argocd] must be set",
 	}
 	for _, definition := range definitions(t) {
 		walk(definition, func(path string, schema *apiextensionsv1.JSONSchemaProps) {

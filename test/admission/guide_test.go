@@ -6,9 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/accounts"
 )
 
 // yamlBlock is an example in a page of docs.
@@ -48,4 +52,49 @@ func TestGuideToGrants(t *testing.T) {
 	if conditions == 0 || !strings.Contains(string(page), "condition:") {
 		t.Error("docs/grants.md shows no condition")
 	}
+}
+
+// TestGuideToApps: the examples are admitted as they stand, and their expressions compile, because people copy them.
+func TestGuideToApps(t *testing.T) {
+	c := newClient(t)
+	for _, name := range []string{"payments", "security", "infrastructure", "argocd"} {
+		namespace := parse(t, "{apiVersion: v1, kind: Namespace, metadata: {name: "+name+"}}")
+		if err := client.IgnoreAlreadyExists(c.Create(t.Context(), namespace)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := os.ReadFile("../../docs/apps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[v1alpha1.AppType]bool{}
+	for _, block := range yamlBlock.FindAllStringSubmatch(string(page), -1) {
+		object := parse(t, block[1])
+		t.Run(object.GetName(), func(t *testing.T) {
+			if err := c.Create(t.Context(), object.DeepCopy(), client.DryRunAll); err != nil {
+				t.Errorf("the example is refused: %v", err)
+			}
+			if object.GetKind() == "AppConnection" {
+				shown[mustCompile(t, object)] = true
+			}
+		})
+	}
+	for _, app := range []v1alpha1.AppType{v1alpha1.AppTypePostgreSQL, v1alpha1.AppTypeLDAP, v1alpha1.AppTypeSCIM, v1alpha1.AppTypeArgoCD} {
+		if !shown[app] {
+			t.Errorf("docs/apps.md has no example of %s", app)
+		}
+	}
+}
+
+// mustCompile compiles the expressions of an AppConnection and says what it is a connection to.
+func mustCompile(t *testing.T, object *unstructured.Unstructured) v1alpha1.AppType {
+	t.Helper()
+	connection := &v1alpha1.AppConnection{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, connection, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := accounts.Compile(&connection.Spec); err != nil {
+		t.Errorf("%s: %v", object.GetName(), err)
+	}
+	return connection.Spec.Target.Type()
 }

@@ -59,6 +59,8 @@ func TestGetScim(t *testing.T) {
 		`{kind: ScimClaim, metadata: {name: ` + claim + `}, spec: {attribute: userName, value: listed, owner: listed}}`,
 		`{kind: ClusterAccessGrant, metadata: {name: listed}, spec: {roles: [{name: r}], to: {name: view}, scope: Cluster}}`,
 		`{kind: AccessPlan, metadata: {name: listed}, spec: {directory: listed}}`,
+		`{kind: AppConnection, metadata: {name: listed, namespace: default}, spec: {roles: [{name: r}], target: {argocd: {accounts: SSO}}}}`,
+		`{kind: AppAccount, metadata: {name: listed.listed, namespace: default}, spec: {app: listed, user: listed}}`,
 	} {
 		create(t, c, parse(t, text))
 	}
@@ -88,6 +90,7 @@ func TestExplain(t *testing.T) {
 func TestShortNames(t *testing.T) {
 	for short, want := range map[string]string{
 		"su": "scimusers", "sr": "scimroles", "sdir": "scimdirectories", "cag": "clusteraccessgrants", "plan": "accessplans",
+		"app": "appconnections", "acct": "appaccounts",
 	} {
 		if got := kubectl(t, "explain", short); !regexp.MustCompile(`(?m)^KIND: +` + kindOf(t, want) + `$`).MatchString(got) {
 			t.Errorf("kubectl explain %s is not about %s:\n%s", short, want, got)
@@ -113,7 +116,9 @@ func TestSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	missing := map[string]bool{"ScimDirectory": true, "ClusterAccessGrant": true, "AccessGrant": true, "ScimUser": true, "ScimRole": true}
+	missing := map[string]bool{
+		"ScimDirectory": true, "ClusterAccessGrant": true, "AccessGrant": true, "ScimUser": true, "ScimRole": true, "AppConnection": true,
+	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -129,6 +134,9 @@ func TestSamples(t *testing.T) {
 		}
 		if err := c.Create(t.Context(), object, client.DryRunAll); err != nil {
 			t.Errorf("%s is refused: %v", path, err)
+		}
+		if object.GetKind() == "AppConnection" {
+			mustCompile(t, parse(t, string(text)))
 		}
 	}
 	for kind := range missing {

@@ -35,6 +35,9 @@ func rules() []rule {
 	all = append(all, claimRules()...)
 	all = append(all, directoryRules()...)
 	all = append(all, lifecycleRules()...)
+	for _, rules := range [][]rule{connectionRules(), appRoleRules(), targetRules(), accountRules()} {
+		all = append(all, rules...)
+	}
 	return append(all, grantRules()...)
 }
 

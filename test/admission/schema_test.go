@@ -143,6 +143,8 @@ func TestTablesOfPrinterColumns(t *testing.T) {
 		"AccessPlan":         "Directory Role State Held Passed Limit Release (Digest) Age",
 		"ClusterAccessGrant": "Roles To Namespaces Users Expires Ready Reason (Message) Age",
 		"AccessGrant":        "Roles To Users Expires Ready Reason (Message) Age",
+		"AppConnection":      "Type Endpoint Accounts Failed Mode Last-Sync Ready Reason (Message) Age",
+		"AppAccount":         "App Username Account State Ready Reason (Roles Message) Changed Age",
 	}
 	for _, definition := range definitions(t) {
 		kind := definition.Spec.Names.Kind

@@ -18,7 +18,7 @@ import (
 // restricted profile of the Pod Security Standards.
 func TestServerAccepts(t *testing.T) {
 	makeNamespace(t)
-	for name, v := range map[string]values{"default": nil, "every value": everyValue} {
+	for name, v := range map[string]values{"default": nil, "every value": everyValue, "apps": appValues} {
 		t.Run(name, func(t *testing.T) {
 			if out := dryRun(t, template(t, v)); strings.Contains(out.stderr, "Warning") {
 				t.Errorf("the API server warns: %s", out.stderr)

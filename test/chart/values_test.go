@@ -255,6 +255,7 @@ func TestNoRuleIsUnlimited(t *testing.T) {
 func TestRefusedValues(t *testing.T) {
 	bindable := func(names ...any) values { return values{"access": values{"bindableClusterRoles": names}} }
 	server := func(key string, value any) values { return values{"server": values{key: value}} }
+	apps := func(key string, value any) values { return values{"apps": values{key: value}} }
 	cases := map[string]struct {
 		reason string
 		values values
@@ -286,6 +287,15 @@ func TestRefusedValues(t *testing.T) {
 		"repository":    {"there is no image without a name", values{"image": values{"repository": ""}}, "/image/repository"},
 		"keep":          {"text is no truth", values{"crds": values{"keep": "no"}}, "/crds/keep"},
 		"policies":      {"a misspelt value has no effect", values{"admissionPolicies": values{"enable": false}}, "enable"},
+
+		"every namespace":   {"a Role is in one namespace", apps("namespaces", []string{"*"}), "/apps/namespaces/0"},
+		"namespace twice":   {"two Roles would have one name", apps("argocdNamespaces", []string{"argocd", "argocd"}), "/apps/argocdNamespaces"},
+		"namespace comma":   {"the flag would read two names", apps("localUsersNamespaces", []string{"a,b"}), "/apps/localUsersNamespaces/0"},
+		"address":           {"a network says how long its prefix is", apps("allowedNetworks", []string{"10.0.0.1"}), "/apps/allowedNetworks/0"},
+		"networks":          {"the flag would read two networks", apps("allowedNetworks", []string{"10.0.0.0/8,::/0"}), "/apps/allowedNetworks/0"},
+		"long prefix":       {"an address of IPv6 has 128 bits", apps("allowedNetworks", []string{"2001:db8::/129"}), "/apps/allowedNetworks/0"},
+		"ingress as egress": {"a rule with from would admit everything", apps("egress", []values{{"from": []values{}}}), "/apps/egress/0"},
+		"unknown of apps":   {"a misspelt value has no effect", apps("namespace", []string{"payments"}), "namespace"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -46,13 +46,18 @@ const (
 	lead account = "lead"
 	// owner may write AccessGrants in team-0, and holds bind on the ClusterRole view and the Role deployer there.
 	owner account = "owner"
+	// appOwner holds the role for owners of apps in team-0 and team-1, and appApprover that for approvals in team-0 besides.
+	appOwner    account = "app-owner"
+	appApprover account = "app-approver"
+	// collector is the part of Kubernetes that deletes what belongs to an object that is gone.
+	collector account = "generic-garbage-collector"
 )
 
 // namespaces are those of the accounts that have one.
 var namespaces = map[account]string{
 	server: "scim-operator-system", controller: "scim-operator-system",
 	viewer: "people", editor: "people", approver: "people", adopter: "people", broad: "people",
-	sharer: "people", lead: "people", owner: "people",
+	sharer: "people", lead: "people", owner: "people", appOwner: "people", appApprover: "people", collector: "kube-system",
 }
 
 // impersonated are the accounts that need a right which no token of theirs gives: that of a group.
@@ -61,7 +66,7 @@ var impersonated = map[account]struct {
 	group string
 }{
 	broadServer: {server, "broad"}, broadController: {controller, "broad"},
-	masterServer: {server, "masters"}, masterController: {controller, "masters"},
+	masterServer: {server, "masters"}, masterController: {controller, "masters"}, collector: {collector, "system:authenticated"},
 }
 
 // probes are rights that each account has as soon as its role is in force.
@@ -73,7 +78,10 @@ var probes = map[account]authorizationv1.ResourceAttributes{
 	broadServer: {Verb: "create", Resource: "accessplans"}, broadController: {Verb: "create", Resource: "accessplans"},
 	masterServer: {Verb: "escalate", Resource: "anything"}, masterController: {Verb: "escalate", Resource: "anything"},
 	sharer: {Verb: "create", Resource: "clusteraccessgrants"}, lead: {Verb: "create", Resource: "accessgrants", Namespace: "team-24"},
-	owner: {Verb: "create", Resource: "accessgrants", Namespace: "team-0"},
+	owner:       {Verb: "create", Resource: "accessgrants", Namespace: "team-0"},
+	appOwner:    {Verb: "create", Resource: "appconnections", Namespace: "team-1"},
+	appApprover: {Verb: "approve", Resource: "appconnections", Namespace: "team-0"},
+	collector:   {Verb: "delete", Resource: "appaccounts", Namespace: "team-0"},
 }
 
 // client writes as one account, and keeps what the API server warns it of.

@@ -130,14 +130,14 @@ func TestPoliciesFailClosed(t *testing.T) {
 	}
 }
 
-// TestPoliciesKnowTheAccounts: the names in the policies are those of config/rbac.
+// TestPoliciesKnowTheAccounts: the names in the policies are those of config/rbac, and that of the part of Kubernetes that clears away.
 func TestPoliciesKnowTheAccounts(t *testing.T) {
 	paths, err := filepath.Glob("../../config/admission/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]bool{}
-	for _, part := range []account{server, controller} {
+	for _, part := range []account{server, controller, collector} {
 		want["system:serviceaccount:"+namespaces[part]+":"+string(part)] = true
 	}
 	got := map[string]bool{}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 )
@@ -16,29 +17,47 @@ func TestPeople(t *testing.T) {
 	want := map[account]string{
 		viewer:   "",
 		editor:   "create scimroles, create scimusers, delete scimroles, delete scimusers, patch scimroles, patch scimusers, update scimroles, update scimusers",
-		approver: "approve accessplans, patch accessplans, update accessplans",
+		approver: "approve accessplans, approve appconnections, patch accessplans, patch appconnections, update accessplans",
 		adopter:  "adopt scimroles, adopt scimusers, patch scimroles, patch scimusers",
 	}
 	for who, want := range want {
-		var got []string
-		for _, resource := range resources(t) {
-			for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection", "approve", "adopt"} {
-				for _, subresource := range []string{"", "/status"} {
-					allowed, err := clients[who].may(t.Context(), verb, resource+subresource)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if allowed {
-						got = append(got, verb+" "+resource+subresource)
-					}
-				}
-			}
-		}
-		slices.Sort(got)
-		if diff := cmp.Diff(want, strings.Join(got, ", ")); diff != "" {
+		if diff := cmp.Diff(want, writes(t, clients[who], "")); diff != "" {
 			t.Errorf("what %s may do (-want +got):\n%s", who, diff)
 		}
 	}
+}
+
+// TestAppOwner: the owner of an app may write AppConnections of the namespace, see the accounts, and nothing in another namespace.
+func TestAppOwner(t *testing.T) {
+	c := accounts(t)[appOwner]
+	const want = "create appconnections, delete appconnections, patch appaccounts, patch appconnections, update appconnections"
+	for namespace, want := range map[string]string{"team-0": want, "team-2": "", "": ""} {
+		if diff := cmp.Diff(want, writes(t, c, namespace)); diff != "" {
+			t.Errorf("what the owner of apps in team-0 may do in the namespace %q (-want +got):\n%s", namespace, diff)
+		}
+	}
+}
+
+// writes are the rights on the operator's kinds, in a namespace or in the whole cluster, that change something.
+func writes(t *testing.T, c *client, namespace string) string {
+	t.Helper()
+	var got []string
+	for _, resource := range resources(t) {
+		for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection", "approve", "adopt"} {
+			for _, subresource := range []string{"", "status"} {
+				right := authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Subresource: subresource, Namespace: namespace}
+				allowed, err := c.holds(t.Context(), right)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if allowed {
+					got = append(got, strings.TrimSuffix(verb+" "+resource+"/"+subresource, "/"))
+				}
+			}
+		}
+	}
+	slices.Sort(got)
+	return strings.Join(got, ", ")
 }
 
 // TestViewer: whoever may look at a cluster may look at all kinds of the operator.

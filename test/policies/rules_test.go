@@ -53,7 +53,7 @@ func status(as account, object string) try { return try{as, "patch status", obje
 
 func remove(as account, object string) try { return try{as, "delete", object} }
 
-// removeAll deletes all objects of a kind in one request.
+// removeAll deletes all objects of a kind, in the object's namespace if it has one, in one request.
 func removeAll(as account, object string) try { return try{as, "delete all", object} }
 
 // do sends the request.
@@ -79,7 +79,9 @@ func (r try) do(ctx context.Context, c *client, dryRun bool) error {
 		return c.Status().Patch(ctx, object, ctrl.RawPatch(types.MergePatchType, merge),
 			&ctrl.SubResourcePatchOptions{PatchOptions: ctrl.PatchOptions{DryRun: options}})
 	case "delete all":
-		return c.DeleteAllOf(ctx, object, &ctrl.DeleteAllOfOptions{DeleteOptions: ctrl.DeleteOptions{DryRun: options}})
+		return c.DeleteAllOf(ctx, object, &ctrl.DeleteAllOfOptions{
+			ListOptions: ctrl.ListOptions{Namespace: object.GetNamespace()}, DeleteOptions: ctrl.DeleteOptions{DryRun: options},
+		})
 	case "delete":
 		return c.Delete(ctx, object, &ctrl.DeleteOptions{DryRun: options})
 	default:
@@ -101,7 +103,7 @@ func parse(text string) (*unstructured.Unstructured, error) {
 
 func rules() []rule {
 	return slices.Concat(managedRules(), detachRules(), markRules(), internalRules(), planRules(), deletionRules(), serverRules(),
-		controllerRules(), costRules(), grantRules(), sharingRules(), bindingRules())
+		controllerRules(), costRules(), grantRules(), sharingRules(), bindingRules(), accountRules(), connectionRules(), controllerConnectionRules())
 }
 
 // TestRules: what a rule refuses is tried first, because what it accepts says nothing while the policy is not in force.
@@ -151,7 +153,7 @@ func prepare(t *testing.T, clients map[account]*client, objects []try) {
 		}
 		t.Cleanup(func() {
 			c, object := clients[admin], must(t)(parse(present.object))
-			if kind := object.GetKind(); kind == "ScimUser" || kind == "ScimRole" {
+			if kind := object.GetKind(); kind == "ScimUser" || kind == "ScimRole" || kind == "AppConnection" {
 				unhold(t, c, object)
 			} else {
 				c = clients[present.as] // Nobody but the operator deletes what is its own.

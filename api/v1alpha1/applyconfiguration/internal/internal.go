@@ -187,7 +187,7 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         map:
           elementType:
-            scalar: string
+            namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AttributeExpression
     - name: name
       type:
         scalar: string
@@ -554,6 +554,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: accounts
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.ArgoCDAccounts
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.AttributeExpression
+  scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.BasicSecretRef
   map:
     fields:

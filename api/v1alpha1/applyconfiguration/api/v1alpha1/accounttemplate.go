@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
 // AccountTemplateApplyConfiguration represents a declarative configuration of the AccountTemplate type for use
 // with apply.
 //
@@ -15,7 +19,7 @@ type AccountTemplateApplyConfiguration struct {
 	// attributes are CEL expressions for the attributes that the app keeps, by the app's name for each, for example
 	// mail: user.emails[0].value. Each gives a string or a list of strings; an empty string, an empty list, and an expression that reads
 	// what the person does not have mean that the attribute is absent. At most 64.
-	Attributes map[string]string `json:"attributes,omitempty"`
+	Attributes map[string]apiv1alpha1.AttributeExpression `json:"attributes,omitempty"`
 }
 
 // AccountTemplateApplyConfiguration constructs a declarative configuration of the AccountTemplate type for use with
@@ -36,9 +40,9 @@ func (b *AccountTemplateApplyConfiguration) WithName(value string) *AccountTempl
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, the entries provided by each call will be put on the Attributes field,
 // overwriting an existing map entries in Attributes field with the same key.
-func (b *AccountTemplateApplyConfiguration) WithAttributes(entries map[string]string) *AccountTemplateApplyConfiguration {
+func (b *AccountTemplateApplyConfiguration) WithAttributes(entries map[string]apiv1alpha1.AttributeExpression) *AccountTemplateApplyConfiguration {
 	if b.Attributes == nil && len(entries) > 0 {
-		b.Attributes = make(map[string]string, len(entries))
+		b.Attributes = make(map[string]apiv1alpha1.AttributeExpression, len(entries))
 	}
 	for k, v := range entries {
 		b.Attributes[k] = v
