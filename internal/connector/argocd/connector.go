@@ -41,6 +41,8 @@ func NewClient(config *rest.Config) (client.Client, error) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), meta.RESTScopeNamespace)
 	mapper.Add(projectKind, meta.RESTScopeNamespace)
+	config = rest.CopyConfig(config)
+	config.WarningHandler = rest.NoWarnings{} // nothing that is asked for here is deprecated
 	made, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
 	if err != nil {
 		return nil, fmt.Errorf("argocd: %w", err)

@@ -43,6 +43,12 @@ func (c *Connector) ensure(ctx context.Context, op string, w connector.Account) 
 	}
 	v := s.view(c.options)
 	mine := v.mine(w.Owner)
+	if len(mine) == 0 && v.exists(w.Name) {
+		// It may be what another call has begun to write, after the policy was read.
+		if err := c.confirm(ctx, s); err != nil {
+			return connector.Observed{}, false, err
+		}
+	}
 	adopt, err := v.base(op, w, mine)
 	switch {
 	case err != nil:

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/go-logr/logr"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/yaml"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
@@ -26,7 +28,10 @@ import (
 	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
-func TestMain(m *testing.M) { os.Exit(apiserver.Main(m)) }
+func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
+	os.Exit(apiserver.Main(m))
+}
 
 const (
 	policyName   = "argocd-rbac-cm"
@@ -163,19 +168,23 @@ func (w *world) update(object client.Object) {
 	}
 }
 
-// configMap returns the data of one.
-func (w *world) configMap(name string) map[string]string {
+func (w *world) object(name string) *corev1.ConfigMap {
 	w.Helper()
 	found := new(corev1.ConfigMap)
 	w.read(name, found)
-	return found.Data
+	return found
+}
+
+// configMap returns the data of one.
+func (w *world) configMap(name string) map[string]string {
+	w.Helper()
+	return w.object(name).Data
 }
 
 // edit changes the data of a ConfigMap by hand.
 func (w *world) edit(name string, change func(data map[string]string)) {
 	w.Helper()
-	found := new(corev1.ConfigMap)
-	w.read(name, found)
+	found := w.object(name)
 	change(found.Data)
 	w.update(found)
 }

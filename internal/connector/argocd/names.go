@@ -52,11 +52,12 @@ func (o Options) checkName(op, name string) error {
 		return rejected("the account name has $$ in it, with which Argo CD's policy engine separates names where it remembers its decisions")
 	case len(name) > o.maxName():
 		return rejected("the account name has %d bytes, and Argo CD takes %d", len(name), o.maxName())
-	case o.Accounts == Local && !localName.MatchString(name):
-		return rejected("the account name is not made of letters, digits, - and _, as the names of local accounts are")
 	}
 	if why := o.protection(name); why != "" {
 		return connector.Errorf(connector.Protected, op, "the name %q is not given to anybody: %s", name, why)
+	}
+	if o.Accounts == Local && !localName.MatchString(name) {
+		return rejected("the account name is not made of letters, digits, - and _, as the names of local accounts are")
 	}
 	return nil
 }

@@ -15,11 +15,10 @@ func (c *Connector) Observe(ctx context.Context, owner connector.Owner, name str
 	if err := checkOwner(op, owner); err != nil {
 		return connector.Observed{}, err
 	}
-	s, err := c.read(ctx, true)
+	v, err := c.look(ctx, op)
 	if err != nil {
-		return connector.Observed{}, failed(op, err)
+		return connector.Observed{}, err
 	}
-	v := s.view(c.options)
 	switch mine := v.mine(owner); {
 	case len(mine) > 1:
 		return connector.Observed{}, connector.Errorf(connector.Conflict, op,
@@ -50,12 +49,12 @@ func (c *Connector) List(ctx context.Context, cursor string, limit int) (connect
 	if err != nil {
 		return connector.Page{}, connector.Errorf(connector.Rejected, op, "the cursor is not one that List returned")
 	}
-	s, err := c.read(ctx, true)
+	v, err := c.look(ctx, op)
 	if err != nil {
-		return connector.Page{}, failed(op, err)
+		return connector.Page{}, err
 	}
 	var page connector.Page
-	for _, account := range s.view(c.options).accounts() {
+	for _, account := range v.accounts() {
 		if account.ID <= after {
 			continue
 		}

@@ -20,7 +20,8 @@ const (
 	reserve = 64 << 10
 )
 
-// snapshot is what was read of the objects. They need not have been so at one moment: whatever is written is written to what was read.
+// snapshot is what was read of the objects, the policy first. They need not have been so at one moment: what is planned begins with a write to
+// the policy, which fails when it was written since, and goes on with writes to the others, which do the same.
 type snapshot struct {
 	policy   *corev1.ConfigMap
 	accounts *corev1.ConfigMap // nil when local accounts are not kept
@@ -63,6 +64,32 @@ func (c *Connector) read(ctx context.Context, all bool) (*snapshot, error) {
 		s.projects[list.Items[i].GetName()] = &list.Items[i]
 	}
 	return s, nil
+}
+
+// confirm fails when the policy was written since it was read, so that what was read after it may not belong to it.
+func (c *Connector) confirm(ctx context.Context, s *snapshot) error {
+	again := new(corev1.ConfigMap)
+	if err := c.get(ctx, c.options.PolicyConfigMap, again); err != nil {
+		return err
+	}
+	if again.ResourceVersion != s.policy.ResourceVersion {
+		return errAgain
+	}
+	return nil
+}
+
+// look reads everything as it was at one moment.
+func (c *Connector) look(ctx context.Context, op string) (*view, error) {
+	var found *view
+	_, err := c.run(ctx, op, func() (bool, error) {
+		s, err := c.read(ctx, true)
+		if err != nil {
+			return false, err
+		}
+		found = s.view(c.options)
+		return false, c.confirm(ctx, s)
+	})
+	return found, err
 }
 
 // readProjects reads those in which the marks gave something. One that is gone has nothing to take away.
