@@ -134,7 +134,7 @@ func (v *view) plan(w connector.Account, mine []mark) mark {
 	wanted := sorted(w.Roles)
 	for _, is := range mine {
 		for _, role := range is.Roles {
-			switch lost := is.Active && !is.Pending && !v.has(is.Name, role); {
+			switch lost := is.Active && !v.has(is.Name, role); {
 			case slices.Contains(wanted, role):
 				next.Roles = append(next.Roles, role)
 			case lost || slices.Contains(w.Revoke, role):
