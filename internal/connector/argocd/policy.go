@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
 )
@@ -38,13 +39,28 @@ func parseLine(text string) line {
 	case strings.HasPrefix(text, markPrefix):
 		l.mark = parseMark(text)
 	case trimmed != "" && !strings.HasPrefix(trimmed, "#"):
-		reader := csv.NewReader(strings.NewReader(trimmed))
-		reader.TrimLeadingSpace = true
-		if fields, err := reader.Read(); err == nil {
-			l.row = fields
-		}
+		l.row = parseRow(trimmed)
 	}
 	return l
+}
+
+// parseRow returns the fields of a record. The policy is read with each call and has thousands of rows, nearly all of them without a quote, for
+// which a reader of CSV is not needed.
+func parseRow(text string) []string {
+	if !strings.Contains(text, `"`) {
+		fields := strings.Split(text, ",")
+		for i, field := range fields {
+			fields[i] = strings.TrimLeftFunc(field, unicode.IsSpace)
+		}
+		return fields
+	}
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.TrimLeadingSpace = true
+	fields, err := reader.Read()
+	if err != nil {
+		return nil
+	}
+	return fields
 }
 
 // isGrant says that the row gives a role to a name.

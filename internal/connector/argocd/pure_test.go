@@ -2,6 +2,7 @@ package argocd
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,6 +37,22 @@ func TestRowsSurvive(t *testing.T) {
 		}
 		if l := parseLine("g, " + name + ", proj:web:reader"); canBeGroup(name) && !slices.Equal(l.row, []string{"g", name, "proj:web:reader"}) {
 			t.Fatalf("%q can be a group, and is read as %q", name, l.row)
+		}
+	})
+}
+
+// TestRowsAreCSV: rows are read as a reader of CSV does, which is what Argo CD uses, also without one.
+func TestRowsAreCSV(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.TrimSpace(rapid.StringMatching(`[a-z, \t\r"#\\\x{a0}]{1,20}`).Draw(t, "text"))
+		if text == "" {
+			return
+		}
+		reader := csv.NewReader(strings.NewReader(text))
+		reader.TrimLeadingSpace = true
+		want, err := reader.Read()
+		if got := parseRow(text); err != nil != (got == nil) || err == nil && !slices.Equal(got, want) {
+			t.Fatalf("%q: got %q, want %q, %v", text, got, want, err)
 		}
 	})
 }

@@ -189,11 +189,12 @@ func (c *Connector) apply(ctx context.Context, op string, s *snapshot, ch change
 	give, take := ch.grants()
 	edited := s.projects.edit(give, take)
 	accounts := s.editedAccounts(ch, c.options.Capabilities)
-	now := s.own().String()
-	done := s.own().replace(ch.owner, settled(ch.next)).String()
+	own := s.own()
+	now := own.String()
+	done := own.replace(ch.owner, settled(ch.next)).String()
 	begun := now
 	if now != done && (len(edited) > 0 || accounts != nil) && (ch.next != nil || len(ch.mine) > 0) {
-		begun = s.own().replace(ch.owner, ch.pending(give, take)).String()
+		begun = own.replace(ch.owner, ch.pending(give, take)).String()
 	}
 	if ch.bounded {
 		if err := s.fits(op, begun, done, accounts); err != nil {
