@@ -68,9 +68,10 @@ SCIMMY.Resources.declare(SCIMMY.Resources.Group)
 const app = express();
 
 app.get("/truth", (request, response) => {
-    const roles = (id) => [...groups.values()].filter(({members}) => members?.some(({value}) => value === id)).map(({displayName}) => displayName);
+    const roles = new Map([...users.keys()].map((id) => [id, new Set()]));
+    for (const {displayName, members = []} of groups.values()) for (const {value} of members) roles.get(value)?.add(displayName);
     response.json([...users.values()].map((user) => ({
-        id: user.id, userName: user.userName, active: user.active !== false, roles: roles(user.id), writes: writes.get(user.id), user,
+        id: user.id, userName: user.userName, active: user.active !== false, roles: [...roles.get(user.id)], writes: writes.get(user.id), user,
     })));
 });
 

@@ -75,6 +75,23 @@ func (a Attribute) value(values []string) any {
 	return values[0]
 }
 
+// target is the path and the value of a PATCH. Not every server makes the object that an extension's attribute is in, so that is written whole.
+func (a Attribute) target(raw object, values []string) (at string, value any) {
+	p, _ := parsePath(a.Name)
+	if p.schema == "" || p.sub == "" {
+		return a.Name, a.value(values)
+	}
+	extension, _ := attribute(raw, p.schema).(object)
+	whole := object{}
+	if before, ok := attribute(extension, p.name).(object); ok {
+		maps.Copy(whole, before)
+	}
+	remove(whole, "$ref") // It is that of the value before.
+	remove(whole, p.sub)
+	whole[p.sub] = a.value(values)
+	return p.schema + ":" + p.name, whole
+}
+
 // put writes the values into a resource; none takes the attribute out.
 func (a Attribute) put(raw object, values []string) {
 	p, _ := parsePath(a.Name)

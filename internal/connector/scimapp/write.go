@@ -103,7 +103,7 @@ func (r *run) patch(ctx context.Context, before user, want wanted) error {
 			operations = append(operations, object{"op": "remove", "path": c.attribute.Name})
 			continue
 		}
-		replace(c.attribute.Name, c.attribute.value(c.values))
+		replace(c.attribute.target(before.raw, c.values))
 	}
 	_, err := r.c.call(ctx, r.op, request{method: http.MethodPatch, path: pathTo(users, before.id), body: patchOf(operations...)})
 	return err
