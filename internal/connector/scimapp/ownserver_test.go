@@ -262,11 +262,20 @@ func (o *own) users() []v1alpha1.ScimUser {
 // truth reads the objects, with the version of each.
 func (o *own) truth(t testing.TB) map[string]connectortest.Seen {
 	t.Helper()
-	roles := &v1alpha1.ScimRoleList{}
+	roles, parts := &v1alpha1.ScimRoleList{}, &v1alpha1.ScimRoleSliceList{}
 	o.must(o.kube.List(t.Context(), roles))
+	o.must(o.kube.List(t.Context(), parts))
+	members := map[string][]string{}
+	for _, part := range parts.Items {
+		members[part.Name] = part.Spec.Members
+	}
 	of := map[string][]string{}
 	for _, role := range roles.Items {
-		for _, member := range role.Spec.Members {
+		all := role.Spec.Members
+		for _, part := range role.Spec.Slices {
+			all = slices.Concat(all, members[part])
+		}
+		for _, member := range all {
 			of[member] = append(of[member], role.Spec.DisplayName)
 		}
 	}
