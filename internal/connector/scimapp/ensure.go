@@ -226,9 +226,10 @@ func (e *ensuring) update(ctx context.Context, alone bool) error {
 		}
 		return err
 	}
-	want := wanted{changes: e.profile.changes(e.account, e.is.raw), active: e.is.active && e.account.Active}
-	if alone {
-		want.active = e.account.Active
+	want := wanted{
+		changes: e.profile.changes(e.account, e.is.raw),
+		open:    alone && e.account.Active && !e.is.active,
+		close:   !e.account.Active && e.is.active,
 	}
 	if !e.sameName(e.is.name, e.account.Name) {
 		want.name = e.account.Name
@@ -244,7 +245,7 @@ func (e *ensuring) open(ctx context.Context) error {
 	if !e.account.Active || e.is.active {
 		return nil
 	}
-	return e.change(ctx, wanted{active: true})
+	return e.change(ctx, wanted{open: true})
 }
 
 // change writes what differs, and keeps the account as it is then.

@@ -3,6 +3,7 @@ package scimapp
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
@@ -13,7 +14,9 @@ const putTries = 5
 
 // setMember puts a user into a group, or out of it, and looks whether that is so.
 func (r *run) setMember(ctx context.Context, name, groupID, userID string, in bool) (changed bool, err error) {
-	r.c.wrote(userID, name)
+	if r.profile.PairFilter != "id" {
+		r.c.wrote(userID, name)
+	}
 	if r.profile.Members == Put {
 		err = r.putMember(ctx, groupID, userID, in)
 	} else {
@@ -52,12 +55,9 @@ func (r *run) patchMember(ctx context.Context, groupID, userID string, in bool) 
 // of somebody else's is lost; where it does not, one that is made at the same moment may be, and is made again when it is next looked at.
 func (r *run) putMember(ctx context.Context, groupID, userID string, in bool) error {
 	for try := 1; ; try++ {
-		raw, err := r.c.call(ctx, r.op, request{method: http.MethodGet, path: pathTo(groups, groupID)})
+		raw, err := r.groupWithMembers(ctx, groupID)
 		if err != nil {
 			return err
-		}
-		if text(raw, "id") != groupID {
-			return connector.Errorf(connector.Transient, r.op, "the server answered with another group than the one that was asked for")
 		}
 		list, _ := attribute(raw, "members").([]any)
 		kept := slices.DeleteFunc(slices.Clone(list), func(item any) bool {
@@ -75,4 +75,25 @@ func (r *run) putMember(ctx context.Context, groupID, userID string, in bool) er
 			return err
 		}
 	}
+}
+
+// groupWithMembers reads a group to write it whole. A group without members is asked for them: some servers show them on request only, and
+// they would be lost.
+func (r *run) groupWithMembers(ctx context.Context, groupID string) (object, error) {
+	raw, err := r.c.call(ctx, r.op, request{method: http.MethodGet, path: pathTo(groups, groupID)})
+	if err != nil {
+		return nil, err
+	}
+	if text(raw, "id") != groupID {
+		return nil, connector.Errorf(connector.Transient, r.op, "the server answered with another group than the one that was asked for")
+	}
+	if attribute(raw, "members") != nil {
+		return raw, nil
+	}
+	query := url.Values{"attributes": {"members"}}
+	asked, err := r.c.call(ctx, r.op, request{method: http.MethodGet, path: pathTo(groups, groupID), query: query})
+	if members := attribute(asked, "members"); members != nil {
+		raw["members"] = members
+	}
+	return raw, err
 }

@@ -16,7 +16,7 @@ func (c *Connector) Suspend(ctx context.Context, owner connector.Owner) (bool, e
 		if !u.active {
 			return false, nil
 		}
-		after, err := r.rewrite(ctx, u, wanted{})
+		after, err := r.rewrite(ctx, u, wanted{close: true})
 		return after != nil, err
 	})
 }

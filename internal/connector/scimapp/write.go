@@ -9,11 +9,12 @@ import (
 	"github.com/scim-operator/scim-operator/internal/connector"
 )
 
-// wanted is what a user is to be. An empty name or mark is to stay as it is.
+// wanted is what is to be changed of a user. An empty name or mark is to stay as it is, and so is whether it is active, unless it is to be
+// opened or closed: nobody else's suspension is undone by the way.
 type wanted struct {
-	name, mark string
-	active     bool
-	changes    []change
+	name, mark  string
+	open, close bool
+	changes     []change
 }
 
 func (w wanted) isMet(u user) bool { return len(w.unmet(u)) == 0 }
@@ -27,7 +28,7 @@ func (w wanted) unmet(u user) []string {
 	if w.mark != "" && u.externalID != w.mark {
 		unmet = append(unmet, "externalId")
 	}
-	if u.active != w.active {
+	if w.open && !u.active || w.close && u.active {
 		unmet = append(unmet, "active")
 	}
 	for _, c := range w.changes {
@@ -40,7 +41,7 @@ func (w wanted) unmet(u user) []string {
 
 // rewrite changes one user, and reads it back. after is nil when nothing was changed.
 func (r *run) rewrite(ctx context.Context, before user, want wanted) (after *user, err error) {
-	if r.writesByPut(want, before) {
+	if r.writesByPut(want) {
 		err = r.put(ctx, before, want)
 	} else {
 		err = r.patch(ctx, before, want)
@@ -77,11 +78,8 @@ func (r *run) unmetOf(u user, want wanted) []string {
 	return want.unmet(u)
 }
 
-func (r *run) writesByPut(want wanted, before user) bool {
-	if want.active != before.active && r.profile.Suspends == Put {
-		return true
-	}
-	return r.profile.Users == Put
+func (r *run) writesByPut(want wanted) bool {
+	return r.profile.Users == Put || r.profile.Suspends == Put && (want.open || want.close)
 }
 
 func (r *run) patch(ctx context.Context, before user, want wanted) error {
@@ -89,8 +87,8 @@ func (r *run) patch(ctx context.Context, before user, want wanted) error {
 	replace := func(path string, value any) {
 		operations = append(operations, object{"op": "replace", "path": path, "value": value})
 	}
-	if want.active != before.active {
-		replace("active", want.active)
+	if want.open || want.close {
+		replace("active", want.open)
 	}
 	if want.mark != "" {
 		replace("externalId", want.mark)
@@ -127,7 +125,9 @@ func (r *run) put(ctx context.Context, before user, want wanted) error {
 		remove(body, name)
 		body[name] = value
 	}
-	set("active", want.active)
+	if want.open || want.close {
+		set("active", want.open)
+	}
 	if want.mark != "" {
 		set("externalId", want.mark)
 	}
@@ -157,7 +157,7 @@ func writable(raw object) object {
 
 // create makes the account, and takes it away again when the server makes another one of it than was asked for.
 func (r *run) create(ctx context.Context, account connector.Account) (*user, error) {
-	want := wanted{name: account.Name, mark: mark(account.Owner), active: true, changes: r.profile.changes(account, nil)}
+	want := wanted{name: account.Name, mark: mark(account.Owner), open: true, changes: r.profile.changes(account, nil)}
 	body := object{"schemas": []any{schemaUser}, "userName": want.name, "externalId": want.mark, "active": true}
 	for _, c := range want.changes {
 		c.attribute.put(body, c.values)
