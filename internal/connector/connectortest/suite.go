@@ -21,7 +21,8 @@ const app = "6f1f1c1e-0000-4000-8000-000000000001"
 func Run(t *testing.T, target Target) {
 	s := &suite{Target: target}
 	s.c = target.New(t)
-	t.Cleanup(s.c.Close)
+	t.Cleanup(func() { s.c.Close() })
+	s.keepRecords(t)
 	t.Run("capabilities", s.capabilities)
 	t.Run("observe", s.observe)
 	t.Run("create", s.create)
@@ -42,8 +43,9 @@ func Run(t *testing.T, target Target) {
 
 type suite struct {
 	Target
-	c    connector.Connector
-	made int
+	c      connector.Connector
+	keeper *keeper // nil where the target keeps the record
+	made   int
 }
 
 // account is an active account of a new person, with a name of its own.

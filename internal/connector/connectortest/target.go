@@ -31,6 +31,10 @@ type Target struct {
 	// answered is true, after it took effect and before the connector has the answer. fired says whether it came that far.
 	Cut func(t testing.TB, exchange int64, answered bool) (cut connector.Connector, fired func() bool)
 
+	// NoTransactions says that the server takes the changes of one account one by one and has no lock for them. Then two who ensure one account
+	// at the same moment may both have a part in it, and both report that.
+	NoTransactions bool
+
 	// Own makes an account own something. Heir is who can take that over.
 	Own  func(t testing.TB, name string)
 	Heir string
