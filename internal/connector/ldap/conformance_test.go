@@ -31,7 +31,7 @@ func TestContract(t *testing.T) {
 		{
 			"posixAccount, posixGroup and an attribute", ldap.PosixGroup, posix,
 			func(e *goldap.Entry) bool { return e.GetAttributeValue("employeeType") != "suspended" },
-			[]map[string][]string{{"loginShell": {"/bin/bash"}, "gidNumber": {"4711"}}, {"uidNumber": {"123456"}}},
+			[]map[string][]string{{"loginShell": {"/bin/bash"}, "gidNumber": {"4711"}}, {"uidNumber": {"123456"}, "gecos": {"Somebody"}}},
 		},
 		{
 			"groupOfNames, and moving who is suspended", ldap.GroupOfNames, move,

@@ -106,13 +106,21 @@ func (s *session) observed(e *entry) connector.Observed {
 // people searches for entries below all bases.
 func (s *session) people(ctx context.Context, filter string) ([]*entry, error) {
 	var all []*entry
-	for _, base := range s.bases() {
-		result, err := s.search(ctx, &ldap.SearchRequest{BaseDN: base, Scope: ldap.ScopeWholeSubtree, Filter: filter, Attributes: s.reads()})
+	bases := s.bases()
+	for i := 0; i < len(bases); i++ {
+		result, err := s.search(ctx, &ldap.SearchRequest{BaseDN: bases[i], Scope: ldap.ScopeWholeSubtree, Filter: filter, Attributes: s.reads()})
 		if err != nil {
 			return nil, err
 		}
 		for _, found := range result.Entries {
-			all = append(all, s.entry(found))
+			e := s.entry(found)
+			if slices.ContainsFunc(all, func(other *entry) bool { return other.id == e.id }) {
+				return nil, errRaced // It was moved between two searches.
+			}
+			all = append(all, e)
+		}
+		if i == 1 && len(all) == 0 && len(bases) == 2 {
+			bases = append(bases, bases[0]) // It may have been moved to where it was not any more.
 		}
 	}
 	return all, nil

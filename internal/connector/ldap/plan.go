@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
@@ -234,24 +235,26 @@ func (t traits) attributesOf(w wanted, e *entry, before record, posix *Posix) ma
 			want[name] = values
 		}
 	}
-	ours := func(name string) bool { return len(e.get(name)) == 0 || slices.Contains(before.Attributes, name) }
-	for _, name := range t.required {
-		if _, given := want[name]; !given && ours(name) {
-			want[name] = []string{w.Name}
+	unless := func(name, value string) {
+		ours := len(e.get(name)) == 0 || slices.Contains(before.Attributes, name)
+		if _, given := want[name]; !given && ours && value != "" {
+			want[name] = []string{value}
 		}
 	}
-	if posix == nil {
-		return want
+	for _, name := range t.required {
+		unless(name, w.Name)
 	}
-	for name, value := range posix.defaults(w.Name) {
-		t.keep(want, e, before, name, value)
+	if posix != nil {
+		unless(gidNumber, strconv.FormatInt(posix.GID, 10))
+		unless(loginShell, posix.LoginShell)
+		keep(want, e, before, homeDirectory, posix.HomeBase+"/"+w.Name)
+		keep(want, e, before, uidNumber, w.numbered)
 	}
-	t.keep(want, e, before, uidNumber, w.numbered)
 	return want
 }
 
 // keep leaves the value that there is, because files and folders hang on it, or sets one where there is none.
-func (t traits) keep(want map[string][]string, e *entry, before record, name, value string) {
+func keep(want map[string][]string, e *entry, before record, name, value string) {
 	if _, given := want[name]; given {
 		return
 	}

@@ -55,15 +55,6 @@ func checkPosix(op string, attributes map[string][]string) error {
 	return nil
 }
 
-// posixDefaults are values for what a posixAccount requires, but for its number.
-func (p Posix) defaults(name string) map[string]string {
-	all := map[string]string{gidNumber: strconv.FormatInt(p.GID, 10), homeDirectory: p.HomeBase + "/" + name}
-	if p.LoginShell != "" {
-		all[loginShell] = p.LoginShell
-	}
-	return all
-}
-
 // candidate is the number that a person should have, at that try. Each person has a sequence of their own, so that those who are made at the same
 // time seldom meet, and a person who is made again gets the same number if it is free.
 func (p Posix) candidate(owner connector.Owner, try int) int64 {

@@ -167,6 +167,7 @@ func (o Options) traits() (traits, error) {
 	if err := t.suspend(o.Suspension); err != nil {
 		return t, err
 	}
+	t.attributes = slices.DeleteFunc(slices.Clone(t.attributes), t.isTaken)
 	t.attributes = slices.Concat(t.attributes, o.Attributes)
 	t.classes = slices.Concat(t.classes, o.ObjectClasses)
 	if o.Posix != nil {
@@ -200,16 +201,17 @@ func (t *traits) suspend(s Suspension) error {
 	return nil
 }
 
-// checkAttributes keeps the mapping away from what is not its business.
+// isTaken says that an attribute is not for the mapping.
+func (t traits) isTaken(name string) bool {
+	return slices.ContainsFunc([]string{
+		t.nameAttribute, t.markAttribute, t.suspension.Attribute, "objectClass", "userPassword", "unicodePwd", "member", "memberUid", "memberOf",
+	}, func(taken string) bool { return strings.EqualFold(name, taken) })
+}
+
+// checkAttributes keeps the options away from what is not the mapping's business.
 func (t traits) checkAttributes() error {
-	for _, name := range t.attributes {
-		for _, not := range []string{
-			t.nameAttribute, t.markAttribute, t.suspension.Attribute, "objectClass", "userPassword", "unicodePwd", "member", "memberUid", "memberOf",
-		} {
-			if strings.EqualFold(name, not) {
-				return fmt.Errorf("attribute %s cannot be mapped: remove it from the options, or choose another one for the mark or the suspension", name)
-			}
-		}
+	if i := slices.IndexFunc(t.attributes, t.isTaken); i >= 0 {
+		return fmt.Errorf("attribute %s cannot be mapped: remove it from the options, or choose another one for the mark or the suspension", t.attributes[i])
 	}
 	return nil
 }
