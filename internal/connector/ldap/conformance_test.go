@@ -72,15 +72,17 @@ func (w *world) target(change func(*world, *ldap.Options), isActive func(*goldap
 		}}, more...)...)
 	}
 	return connectortest.Target{
-		New:         func(testing.TB) connector.Connector { return with() },
-		Truth:       func(testing.TB) map[string]connectortest.Seen { return w.truth(isActive) },
-		Foreign:     func(_ testing.TB, name string, roles ...string) { w.foreign(name, roles...) },
-		Grant:       func(_ testing.TB, name, role string) { w.grant(name, role) },
-		Take:        func(_ testing.TB, name, role string) { w.take(name, role) },
-		Roles:       roles,
-		Protected:   []string{"break-glass", "BREAK-GLASS", "not-here-yet", "operator"},
-		Attributes:  attributes,
-		Unreachable: func(t testing.TB) connector.Connector { return with(func(o *ldap.Options) { o.URL = "ldap://" + closedPort(t) }) },
+		New:        func(testing.TB) connector.Connector { return with() },
+		Truth:      func(testing.TB) map[string]connectortest.Seen { return w.truth(isActive) },
+		Foreign:    func(_ testing.TB, name string, roles ...string) { w.foreign(name, roles...) },
+		Grant:      func(_ testing.TB, name, role string) { w.grant(name, role) },
+		Take:       func(_ testing.TB, name, role string) { w.take(name, role) },
+		Roles:      roles,
+		Protected:  []string{"break-glass", "BREAK-GLASS", "not-here-yet", "operator"},
+		Attributes: attributes,
+		Unreachable: func(t testing.TB) connector.Connector {
+			return with(func(o *ldap.Options) { o.URL = "ldap://" + closedPort(t) })
+		},
 		Cut: func(_ testing.TB, exchange int64, answered bool) (connector.Connector, func() bool) {
 			cutter := slapd.Cutter(exchange, answered)
 			return with(func(o *ldap.Options) { o.URL, o.Dial = w.server.SocketURL(), cutter.Dial }), cutter.Fired

@@ -303,7 +303,9 @@ func (w *world) truth(isActive func(*goldap.Entry) bool) map[string]connectortes
 }
 
 // locked is how ppolicy has it.
-func locked(e *goldap.Entry) bool { return e.GetAttributeValue("pwdAccountLockedTime") == "000001010000Z" }
+func locked(e *goldap.Entry) bool {
+	return e.GetAttributeValue("pwdAccountLockedTime") == "000001010000Z"
+}
 
 func unlocked(e *goldap.Entry) bool { return !locked(e) }
 
