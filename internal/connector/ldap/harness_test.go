@@ -21,13 +21,17 @@ import (
 const (
 	connectorDN       = "cn=scim," + slapd.Suffix
 	connectorPassword = "password of the connector"
-	policy            = "cn=policy," + slapd.Suffix
+	// limitedDN is somebody who is shown three entries of a search, in however many pages.
+	limitedDN = "cn=limited," + slapd.Suffix
+	policy    = "cn=policy," + slapd.Suffix
 )
 
 // access gives the connector the rights that its documentation asks for, and no others. Sessions on the socket of whoever runs the server
 // may be the connector's as well. The limit is for searches without pages, and no page is larger.
 var access = []string{
 	`limits dn.exact="` + connectorDN + `" size.soft=1000 size.hard=1000 size.prtotal=unlimited`,
+	`limits dn.exact="` + limitedDN + `" size=3 size.prtotal=3`,
+	`authz-regexp "^gidNumber=[0-9]+[+]uidNumber=[0-9]+,cn=peercred,cn=external,cn=auth$" "` + connectorDN + `"`,
 	`overlay ppolicy`,
 	`ppolicy_default "` + policy + `"`,
 	`access to attrs=userPassword by anonymous auth by * none`,
@@ -65,6 +69,7 @@ func prepare(s *slapd.Server) error {
 	defer admin.Close()
 	for dn, attributes := range map[string]map[string][]string{
 		connectorDN: {"objectClass": {"organizationalRole", "simpleSecurityObject"}, "cn": {"scim"}, "userPassword": {connectorPassword}},
+		limitedDN:   {"objectClass": {"organizationalRole", "simpleSecurityObject"}, "cn": {"limited"}, "userPassword": {connectorPassword}},
 		policy:      {"objectClass": {"organizationalRole", "pwdPolicy"}, "cn": {"policy"}, "pwdAttribute": {"userPassword"}, "pwdLockout": {"TRUE"}},
 	} {
 		if err := add(admin, dn, attributes); err != nil {
