@@ -209,10 +209,9 @@ func (s *Server) await(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := s.AsManager()
+		err := s.addRoot()
 		if err == nil {
-			defer conn.Close()
-			return s.addRoot(conn)
+			return nil
 		}
 		select {
 		case <-s.ended:
@@ -225,7 +224,12 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-func (s *Server) addRoot(conn *ldap.Conn) error {
+func (s *Server) addRoot() error {
+	conn, err := s.AsManager()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	return conn.Add(&ldap.AddRequest{DN: Suffix, Attributes: []ldap.Attribute{
 		{Type: "objectClass", Vals: []string{"dcObject", "organization"}}, {Type: "dc", Vals: []string{"example"}}, {Type: "o", Vals: []string{"Example"}},
 	}})
@@ -244,16 +248,17 @@ func (s *Server) portWasTaken() bool { return strings.Contains(s.Log(), "Address
 
 // freePorts chooses both while it holds them, so that they differ.
 func freePorts() (first, second uint16, err error) {
-	var ports [2]uint16
-	for i := range ports {
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			return 0, 0, err
-		}
-		defer listener.Close()
-		ports[i] = uint16(listener.Addr().(*net.TCPAddr).Port)
+	one, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, 0, err
 	}
-	return ports[0], ports[1], nil
+	defer one.Close()
+	other, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer other.Close()
+	return uint16(one.Addr().(*net.TCPAddr).Port), uint16(other.Addr().(*net.TCPAddr).Port), nil
 }
 
 // TLS is what a client of the server needs.

@@ -95,6 +95,9 @@ func (s *session) ensure(ctx context.Context, w *wanted) (found connector.Observ
 	if len(mine) > 1 {
 		return found, false, s.twice(mine)
 	}
+	if err := s.unplace(ctx, w, only(mine)); err != nil {
+		return found, false, err
+	}
 	is, leave, err := base(s.op, *w, mine, named)
 	if err != nil || is == nil && !w.Active {
 		return found, false, err
@@ -122,6 +125,14 @@ func (s *session) ensure(ctx context.Context, w *wanted) (found connector.Observ
 	return found, changed, nil
 }
 
+// only is the first of the entries, or nil.
+func only(entries []*entry) *entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	return entries[0]
+}
+
 // bring makes the entry what it should be. There is none yet when it is nil.
 func (s *session) bring(ctx context.Context, w *wanted, is *entry) (after record, changed bool, err error) {
 	e := is
@@ -132,7 +143,7 @@ func (s *session) bring(ctx context.Context, w *wanted, is *entry) (after record
 		return after, false, err
 	}
 	if len(e.mark.record.Owed) > 0 {
-		if err := s.recover(ctx, w.Owner, e); err != nil {
+		if err := s.recover(ctx, w, e); err != nil {
 			return after, false, err
 		}
 		w.given = slices.DeleteFunc(w.given, func(g group) bool { return has(e.groups, g.name) })
@@ -200,10 +211,9 @@ func (s *session) create(ctx context.Context, w *wanted) (after record, err erro
 	if err := s.settleNumber(ctx, *w, e); err != nil {
 		return after, err
 	}
-	if err := s.give(ctx, p.give, s.memberValue(e.dn, e.name)); err != nil {
+	if err := s.give(ctx, w, p.give, s.memberValue(e.dn, e.name)); err != nil {
 		return after, err
 	}
-	w.gave = append(w.gave, p.give...)
 	if !s.keepsRecord() {
 		return p.after, nil
 	}

@@ -2,7 +2,6 @@ package ldap
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -170,25 +169,64 @@ func (s *session) checkNesting(ctx context.Context, groups []group) error {
 	return nil
 }
 
-// give makes the entry a member. Somebody else may have been faster.
-func (s *session) give(ctx context.Context, groups []group, value string) error {
+// give makes the account a member. Somebody else may have been faster.
+func (s *session) give(ctx context.Context, w *wanted, groups []group, value string) error {
 	for _, g := range groups {
-		err := s.modify(ctx, g.dn, added(s.memberAttribute(), value))
-		if err != nil && !hasCode(err, ldap.LDAPResultAttributeOrValueExists, ldap.LDAPResultEntryAlreadyExists) {
+		if err := s.place(ctx, w, membership{group: g, value: value, given: true}); err != nil {
 			return s.gone(err)
 		}
 	}
 	return nil
 }
 
-// restore makes the entry a member again of what it was a member of. A group that was removed meanwhile has no members.
-func (s *session) restore(ctx context.Context, groups []group, value string) error {
+// restore makes the account a member again of what it was a member of. A group that was removed meanwhile has no members.
+func (s *session) restore(ctx context.Context, w *wanted, groups []group, value string) error {
 	for _, g := range groups {
-		if err := s.give(ctx, []group{g}, value); err != nil && !errors.Is(err, errRaced) {
-			return err
+		err := s.place(ctx, w, membership{group: g, value: value})
+		if err != nil && !hasCode(err, ldap.LDAPResultNoSuchObject) {
+			return s.refused(err)
 		}
 	}
 	return nil
+}
+
+// place adds a membership and remembers that, because the entry may have got another name in that moment.
+func (s *session) place(ctx context.Context, w *wanted, m membership) error {
+	w.placed = append(w.placed, m)
+	err := s.modify(ctx, m.group.dn, added(s.memberAttribute(), m.value))
+	if hasCode(err, ldap.LDAPResultAttributeOrValueExists, ldap.LDAPResultEntryAlreadyExists) {
+		return nil
+	}
+	return err
+}
+
+// unplace ends the memberships that this call made for a name that the account has not any more: they would be the rights of whoever gets
+// that name. It also restores what this call may have ended after somebody else restored it. The account is nil when it is gone.
+func (s *session) unplace(ctx context.Context, w *wanted, e *entry) error {
+	var kept []membership
+	for _, m := range w.placed {
+		if e != nil && s.sameMember(m.value, s.memberValue(e.dn, e.name)) {
+			kept = append(kept, m)
+			continue
+		}
+		if err := s.take(ctx, []group{m.group}, m.value); err != nil {
+			return err
+		}
+	}
+	w.placed = kept
+	if e == nil || len(w.owes) == 0 {
+		return nil
+	}
+	owes := w.owes
+	w.owes = nil
+	return s.restore(ctx, w, owes, s.memberValue(e.dn, e.name))
+}
+
+func (t traits) sameMember(one, other string) bool {
+	if t.groups == PosixGroup {
+		return one == other
+	}
+	return sameDN(one, other)
 }
 
 // take ends the entry's memberships. A group that must have a member gets the placeholder in the place of its last one. It keeps it when others

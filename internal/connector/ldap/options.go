@@ -62,7 +62,8 @@ type Options struct {
 	// GroupKind, Suspension, MarkAttribute and MarkSingleValued are the profile's when they are empty.
 	GroupKind  GroupKind
 	Suspension Suspension
-	// MarkAttribute has the mark: it must be one that people may have, that is matched for equality, and better that is indexed.
+	// MarkAttribute has the mark: it must be one that people may have, that is matched for equality, and better that is indexed. Nobody but the
+	// connector and administrators may write it: whoever can remove the mark from their own entry cannot be suspended.
 	MarkAttribute string
 	// MarkSingleValued says that MarkAttribute has room for one value. Then the caller keeps the record of what the connector gave.
 	MarkSingleValued bool

@@ -13,10 +13,30 @@ type wanted struct {
 	connector.Account
 	// given are groups that the account gets, found in the directory.
 	given []group
-	// gave are groups that this call gave already, before somebody else's change made it begin anew.
-	gave []group
+	// placed are memberships that this call made already, before somebody else's change made it begin anew.
+	placed []membership
+	// owes are groups that this call had the account leave while it renames it, and that somebody else gave it.
+	owes []group
 	// numbered is the number that the account gets when it needs one.
 	numbered string
+}
+
+// membership is one that was made.
+type membership struct {
+	group group
+	value string
+	// given says that the account was not in the group before.
+	given bool
+}
+
+// gave are names of groups that this call gave already.
+func (w wanted) gave() (names []string) {
+	for _, m := range w.placed {
+		if m.given {
+			names = append(names, m.group.name)
+		}
+	}
+	return names
 }
 
 // plan is what has to be done to make an entry what it should be.
@@ -121,7 +141,7 @@ func (t traits) plan(w wanted, e *entry, posix *Posix) plan {
 
 // planRoles takes only what the record has, and gives what the account has not.
 func (p *plan) planRoles(w wanted, e *entry, before record) {
-	gave := append(slices.Clone(before.Roles), roleNames(w.gave)...)
+	gave := append(slices.Clone(before.Roles), w.gave()...)
 	for _, g := range e.groups {
 		switch {
 		case !listed(gave, g.name):

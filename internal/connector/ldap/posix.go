@@ -59,8 +59,8 @@ func checkPosix(op string, attributes map[string][]string) error {
 // time seldom meet, and a person who is made again gets the same number if it is free.
 func (p Posix) candidate(owner connector.Owner, try int) int64 {
 	sum := sha256.Sum256([]byte(ownerValue(owner) + strconv.Itoa(try)))
-	span := uint64(p.LastUID-p.FirstUID) + 1
-	return p.FirstUID + int64(binary.BigEndian.Uint64(sum[:8])%span) //nolint:gosec // it is less than the span, which is an int64
+	span := p.LastUID - p.FirstUID + 1
+	return p.FirstUID + int64(binary.BigEndian.Uint32(sum[:4]))%span
 }
 
 // freeNumber is the first number of the person's that nobody else has.

@@ -112,9 +112,10 @@ var profiles = map[Profile]traits{
 		nameAttribute: "uid", rdnAttribute: "uid", idAttribute: "nsUniqueId",
 		classes:  []string{"inetOrgPerson"},
 		accounts: "(uid=*)", attributes: inetOrgPerson, required: []string{"cn", "sn"},
-		groups:        GroupOfNames,
-		suspension:    Suspension{Method: Attribute, Attribute: "nsAccountLock", Suspended: "true"},
-		markAttribute: "description",
+		groups:     GroupOfNames,
+		suspension: Suspension{Method: Attribute, Attribute: "nsAccountLock", Suspended: "true"},
+		// Its usual rules of access let people write their own description.
+		markAttribute: "businessCategory",
 		maxName:       256,
 	},
 	ActiveDirectory: {

@@ -92,7 +92,7 @@ func TestAdditionByProfile(t *testing.T) {
 	}{
 		{Directory389, "uid=a\\,b,ou=people,dc=example,dc=com", map[string][]string{
 			"objectClass": {"inetOrgPerson"}, "uid": {"a,b"}, "cn": {"a,b"}, "sn": {"a,b"}, "mail": {"a@example.com"},
-			"description": {"scim-operator account", own, `scim-operator record {"roles":["team"],"attributes":["cn","mail","sn"]}`},
+			"businessCategory": {"scim-operator account", own, `scim-operator record {"roles":["team"],"attributes":["cn","mail","sn"]}`},
 		}},
 		{ActiveDirectory, "cn=a\\,b,ou=people,dc=example,dc=com", map[string][]string{
 			"objectClass": {"user"}, "sAMAccountName": {"a,b"}, "cn": {"a,b"}, "mail": {"a@example.com"},
@@ -140,9 +140,9 @@ func TestRenamingByProfile(t *testing.T) {
 		naming     []change
 		owed       []group
 	}{
-		{"named by uid", Directory389, "uid=Old,ou=people", map[string][]string{"uid": {"old"}, "description": mark}, "uid=new", nil, []group{team}},
+		{"named by uid", Directory389, "uid=Old,ou=people", map[string][]string{"uid": {"old"}, "businessCategory": mark}, "uid=new", nil, []group{team}},
 		{
-			"named by something else", Directory389, "cn=Old Name,ou=people", map[string][]string{"uid": {"old"}, "description": mark},
+			"named by something else", Directory389, "cn=Old Name,ou=people", map[string][]string{"uid": {"old"}, "businessCategory": mark},
 			"", []change{deleted("uid", "old"), added("uid", "new")}, nil,
 		},
 		{

@@ -19,9 +19,10 @@ func (c *Connector) Suspend(ctx context.Context, owner connector.Owner) (bool, e
 		return false, err
 	}
 	var changed bool
+	w := &wanted{Account: connector.Account{Owner: owner}}
 	err := c.call(ctx, op, nil, func(ctx context.Context, s *session) error {
 		return again(func() error {
-			some, err := s.suspend(ctx, owner)
+			some, err := s.suspend(ctx, w)
 			changed = changed || some
 			return err
 		})
@@ -30,13 +31,16 @@ func (c *Connector) Suspend(ctx context.Context, owner connector.Owner) (bool, e
 }
 
 // suspend goes on after an entry that must not be touched or that the server refuses to change, and returns what was wrong with it.
-func (s *session) suspend(ctx context.Context, owner connector.Owner) (changed bool, err error) {
-	mine, _, err := s.find(ctx, owner, "")
+func (s *session) suspend(ctx context.Context, w *wanted) (changed bool, err error) {
+	mine, _, err := s.find(ctx, w.Owner, "")
 	if err != nil {
 		return false, err
 	}
+	if err := s.unplace(ctx, w, only(mine)); err != nil {
+		return false, err
+	}
 	for _, e := range mine {
-		one, failed := s.suspendOne(ctx, owner, e)
+		one, failed := s.suspendOne(ctx, w, e)
 		changed = changed || one
 		if failed != nil && (err == nil || errors.Is(failed, errRaced)) {
 			err = failed
@@ -45,17 +49,17 @@ func (s *session) suspend(ctx context.Context, owner connector.Owner) (changed b
 	return changed, err
 }
 
-func (s *session) suspendOne(ctx context.Context, owner connector.Owner, e *entry) (changed bool, err error) {
+func (s *session) suspendOne(ctx context.Context, w *wanted, e *entry) (changed bool, err error) {
 	if e.why != "" {
 		return false, connector.Errorf(connector.Protected, s.op, "the owner's account %q is not touched: %s", e.dn, e.why)
 	}
 	if s.suspension.Method == Move {
-		return s.suspendByMoving(ctx, owner, e)
+		return s.suspendByMoving(ctx, w, e)
 	}
 	if !e.active {
 		return false, nil
 	}
-	if err := s.modify(ctx, e.dn, append(s.still(owner), s.suspending(e)...)...); err != nil {
+	if err := s.modify(ctx, e.dn, append(s.still(w.Owner), s.suspending(e)...)...); err != nil {
 		return false, s.lost(err)
 	}
 	return true, nil
@@ -63,19 +67,19 @@ func (s *session) suspendOne(ctx context.Context, owner connector.Owner, e *entr
 
 // suspendByMoving also ends what an earlier call began. An entry whose mark cannot be read is moved and nothing else, so that what its
 // memberships name is nobody.
-func (s *session) suspendByMoving(ctx context.Context, owner connector.Owner, e *entry) (changed bool, err error) {
+func (s *session) suspendByMoving(ctx context.Context, w *wanted, e *entry) (changed bool, err error) {
 	if !e.active && (e.mark.broken || len(e.mark.record.Owed) == 0) {
 		return false, nil
 	}
 	if e.mark.broken {
 		p := plan{}
 		p.planPlace(s.traits, e, record{}, false)
-		return true, s.rename(ctx, owner, e, p)
+		return true, s.rename(ctx, w.Owner, e, p)
 	}
 	if err := s.groupsOf(ctx, e); err != nil {
 		return false, err
 	}
-	if err := s.recover(ctx, owner, e); err != nil {
+	if err := s.recover(ctx, w, e); err != nil {
 		return false, err
 	}
 	p := plan{after: e.mark.record}
@@ -85,7 +89,7 @@ func (s *session) suspendByMoving(ctx context.Context, owner connector.Owner, e 
 	}
 	p.during = p.after
 	p.planOwed(s.traits, e)
-	return true, s.apply(ctx, &wanted{Account: connector.Account{Owner: owner}}, e, p)
+	return true, s.apply(ctx, w, e, p)
 }
 
 // Delete removes the owner's entry, after it was suspended and its memberships were ended: they would be the rights of whoever gets the
@@ -141,7 +145,7 @@ func (s *session) delete(ctx context.Context, owner connector.Owner) (changed bo
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	err = s.conn.answered(s.conn.Del(ldap.NewDelRequest(e.dn, s.asserting(owner))))
+	err = s.conn.answered(s.conn.Del(ldap.NewDelRequest(e.dn, s.asserting(owner, e))))
 	if err != nil {
 		return false, s.lost(err)
 	}

@@ -70,19 +70,20 @@ func (s *session) apply(ctx context.Context, w *wanted, e *entry, p plan) error 
 	if err := s.mark(ctx, e, w.Owner, p.during, concat(p.fields, p.suspend)...); err != nil {
 		return err
 	}
+	w.owes = slices.DeleteFunc(slices.Clone(p.owed), func(g group) bool { return listed(p.during.Roles, g.name) })
 	if err := s.take(ctx, slices.Concat(p.take, p.owed), s.memberValue(e.dn, e.name)); err != nil {
 		return err
 	}
-	if err := s.relocate(ctx, w.Owner, e, p); err != nil {
+	if err := s.relocate(ctx, w, e, p); err != nil {
 		return err
 	}
-	if err := s.restore(ctx, p.owed, s.memberValue(e.dn, e.name)); err != nil {
+	if err := s.restore(ctx, w, p.owed, s.memberValue(e.dn, e.name)); err != nil {
 		return err
 	}
-	if err := s.give(ctx, p.give, s.memberValue(e.dn, e.name)); err != nil {
+	w.owes = nil
+	if err := s.give(ctx, w, p.give, s.memberValue(e.dn, e.name)); err != nil {
 		return err
 	}
-	w.gave = append(w.gave, p.give...)
 	return s.mark(ctx, e, w.Owner, p.after, p.resume...)
 }
 
@@ -94,15 +95,15 @@ func concat(parts ...[]change) (all []change) {
 }
 
 // relocate gives the entry its new name and its new place. When the server refuses that, the entry returns to its groups.
-func (s *session) relocate(ctx context.Context, owner connector.Owner, e *entry, p plan) error {
+func (s *session) relocate(ctx context.Context, w *wanted, e *entry, p plan) error {
 	if !p.relocates() {
 		return nil
 	}
-	err := s.rename(ctx, owner, e, p)
+	err := s.rename(ctx, w.Owner, e, p)
 	if err == nil || errors.Is(err, errRaced) || connector.KindOf(err) == connector.Transient {
 		return err
 	}
-	if undo := s.restore(ctx, p.owed, s.memberValue(e.dn, e.name)); undo != nil {
+	if undo := s.restore(ctx, w, p.owed, s.memberValue(e.dn, e.name)); undo != nil {
 		return undo
 	}
 	return err
@@ -121,7 +122,7 @@ func (s *session) rename(ctx context.Context, owner connector.Owner, e *entry, p
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	request := &ldap.ModifyDNRequest{DN: e.dn, NewRDN: p.rdn, DeleteOldRDN: true, NewSuperior: p.parent, Controls: s.asserting(owner)}
+	request := &ldap.ModifyDNRequest{DN: e.dn, NewRDN: p.rdn, DeleteOldRDN: true, NewSuperior: p.parent, Controls: s.asserting(owner, e)}
 	above := p.parent
 	if above == "" {
 		above = parent(e.dn)
@@ -141,7 +142,7 @@ func (s *session) rename(ctx context.Context, owner connector.Owner, e *entry, p
 
 // recover makes the entry a member of what it left when an earlier call was cut while it renamed the entry. The record stays that of a change
 // that is under way.
-func (s *session) recover(ctx context.Context, owner connector.Owner, e *entry) error {
+func (s *session) recover(ctx context.Context, w *wanted, e *entry) error {
 	if len(e.mark.record.Owed) == 0 {
 		return nil
 	}
@@ -149,24 +150,32 @@ func (s *session) recover(ctx context.Context, owner connector.Owner, e *entry) 
 	for i, dn := range e.mark.record.Owed {
 		groups[i].dn = dn
 	}
-	if err := s.restore(ctx, groups, s.memberValue(e.dn, e.name)); err != nil {
+	next := e.mark.record
+	next.Busy = rand.Text() // Whoever else is at it does not rename the entry any more.
+	if err := s.mark(ctx, e, w.Owner, next); err != nil {
 		return err
 	}
-	next := e.mark.record
+	if err := s.restore(ctx, w, groups, s.memberValue(e.dn, e.name)); err != nil {
+		return err
+	}
 	next.Owed = nil
-	if err := s.mark(ctx, e, owner, next); err != nil {
+	if err := s.mark(ctx, e, w.Owner, next); err != nil {
 		return err
 	}
 	return s.groupsOf(ctx, e)
 }
 
-// asserting makes a request depend on the owner's mark, where the server knows how to. It is for requests that have no changes that
-// could fail for the same reason.
-func (s *session) asserting(owner connector.Owner) []ldap.Control {
+// asserting makes a request depend on the owner's mark and the record, where the server knows how to. It is for requests that have no
+// changes that could fail for the same reason.
+func (s *session) asserting(owner connector.Owner, e *entry) []ldap.Control {
 	if !s.assertion {
 		return nil
 	}
-	filter, err := ldap.CompileFilter(s.ownedBy(owner))
+	text := s.ownedBy(owner)
+	if e.mark.recordValue != "" && !e.mark.broken {
+		text = "(&" + text + equals(s.markAttribute, e.mark.recordValue) + ")"
+	}
+	filter, err := ldap.CompileFilter(text)
 	if err != nil {
 		return nil // What EscapeFilter made can be compiled.
 	}
