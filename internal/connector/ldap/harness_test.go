@@ -35,7 +35,7 @@ var access = []string{
 	`overlay ppolicy`,
 	`ppolicy_default "` + policy + `"`,
 	`access to attrs=userPassword by anonymous auth by * none`,
-	`access to dn.regex="^(.+,)?ou=(people|former|readonly),ou=[^,]+,` + slapd.Suffix + `$" by dn.exact="` + connectorDN + `" write by users read`,
+	`access to dn.regex="^(.+,)?ou=(people|former),ou=[^,]+,` + slapd.Suffix + `$" by dn.exact="` + connectorDN + `" write by users read`,
 	`access to dn.regex="^(.+,)?ou=groups,ou=[^,]+,` + slapd.Suffix + `$" by dn.exact="` + connectorDN + `" write by users read`,
 	`access to * by dn.exact="` + connectorDN + `" read by users read by anonymous auth`,
 }
@@ -46,7 +46,7 @@ var running atomic.Pointer[slapd.Server]
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	s, err := slapd.Start(context.Background(), access...)
+	s, err := slapd.Start(context.Background(), append(adSchema, access...)...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -113,7 +113,7 @@ func newWorld(t testing.TB, kind ldap.GroupKind) *world {
 	w := &world{TB: t, server: s, admin: s.Connect(t), kind: kind}
 	w.root = fmt.Sprintf("ou=world%d,%s", worlds.Add(1), slapd.Suffix)
 	w.unit(w.root)
-	for _, name := range []string{"people", "groups", "former", "readonly"} {
+	for _, name := range []string{"people", "groups", "former"} {
 		w.unit("ou=" + name + "," + w.root)
 	}
 	for _, role := range roles {

@@ -43,6 +43,9 @@ func (s *session) mark(ctx context.Context, e *entry, owner connector.Owner, nex
 		return nil
 	}
 	if err := s.modify(ctx, e.dn, append(s.marking(e, owner, next), changes...)...); err != nil {
+		if s.markSingle && !e.mark.exists() && hasCode(err, ldap.LDAPResultConstraintViolation) {
+			return s.lostSingle(ctx, e, err)
+		}
 		return s.lost(err)
 	}
 	e.mark.ownerValue, e.mark.recordValue, e.mark.record = ownerValue(owner), next.value(), next
@@ -55,6 +58,18 @@ func (s *session) lost(err error) error {
 		return errRaced
 	}
 	return s.refused(err)
+}
+
+// lostSingle tells whether a constraint was violated because somebody else's mark is in the place of the only value by now.
+func (s *session) lostSingle(ctx context.Context, e *entry, violated error) error {
+	found, err := s.read(ctx, e.dn, s.markAttribute)
+	if err != nil {
+		return err
+	}
+	if len(found.GetEqualFoldAttributeValues(s.markAttribute)) > 0 {
+		return errRaced
+	}
+	return s.refused(violated)
 }
 
 // apply does what is planned.
