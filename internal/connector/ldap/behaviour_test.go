@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	goldap "github.com/go-ldap/ldap/v3"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/scim-operator/scim-operator/internal/connector"
 	"github.com/scim-operator/scim-operator/internal/connector/ldap"
@@ -222,10 +223,36 @@ func TestSystemAccountsAreProtected(t *testing.T) {
 		_, _, err := c.Ensure(t.Context(), a)
 		w.wantError(err, connector.Protected, "root")
 	}
-	a := account("ambitious")
-	a.Attributes = map[string][]string{"uidNumber": {"0"}}
+	for name, value := range map[string]string{"uidNumber": "0", "gidNumber": "0", "gecos": "a:b", "homeDirectory": "/\nroot::0:0"} {
+		a := account("ambitious")
+		a.Attributes = map[string][]string{name: {value}}
+		_, _, err := c.Ensure(t.Context(), a)
+		w.wantError(err, connector.Rejected, name)
+	}
+}
+
+// TestOutOfUseIsNotAdopted: an account that somebody else locked stays locked.
+func TestOutOfUseIsNotAdopted(t *testing.T) {
+	w := newWorld(t, ldap.GroupOfNames)
+	c := w.closing()
+	w.foreign("retired")
+	w.modify(w.personDN("retired"), func(r *goldap.ModifyRequest) { r.Replace("pwdAccountLockedTime", []string{"000001010000Z"}) })
+	before := w.truth(unlocked)
+	a := account("retired")
+	a.Existing = connector.Adopt
 	_, _, err := c.Ensure(t.Context(), a)
-	w.wantError(err, connector.Rejected, "uidNumber")
+	w.wantError(err, connector.Conflict, "out of use")
+	if diff := cmp.Diff(before, w.truth(unlocked)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// TestProtectedByDN: a DN that is protected is nobody's, whether there is an entry of that name or not.
+func TestProtectedByDN(t *testing.T) {
+	w := newWorld(t, ldap.GroupOfNames)
+	c := w.closing(func(o *ldap.Options) { o.Protected = []string{"UID=not here, OU=people," + w.root} })
+	_, _, err := c.Ensure(t.Context(), account("not here"))
+	w.wantError(err, connector.Protected, "not here")
 }
 
 // TestSecretsStayOut: an attribute's value that the server refuses is in no error.

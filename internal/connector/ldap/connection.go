@@ -166,11 +166,13 @@ func (c *Connector) put(conn *connection) {
 
 // Close waits for running calls and closes all connections.
 func (c *Connector) Close() {
-	for range cap(c.slots) {
-		c.slots <- struct{}{}
-	}
-	for conn := c.takeIdle(); conn != nil; conn = c.takeIdle() {
-		_ = conn.Close()
-	}
-	c.listings.close()
+	c.closing.Do(func() {
+		for range cap(c.slots) {
+			c.slots <- struct{}{}
+		}
+		for conn := c.takeIdle(); conn != nil; conn = c.takeIdle() {
+			_ = conn.Close()
+		}
+		c.listings.close()
+	})
 }

@@ -21,6 +21,7 @@ type Connector struct {
 	mutex    sync.Mutex
 	idle     []*connection
 	listings listings
+	closing  sync.Once
 }
 
 var _ connector.Connector = (*Connector)(nil)

@@ -70,7 +70,8 @@ func (c *Connector) check(op string, account connector.Account) (wanted, error) 
 	if err := c.traits.checkName(op, account.Name, c.options.Posix != nil); err != nil {
 		return w, err
 	}
-	if c.options.protects(account.Name, "") || c.options.Posix != nil && account.Name == "root" {
+	dn := rdn(c.traits.rdnAttribute, account.Name) + "," + c.options.UsersBase
+	if c.options.protects(account.Name, dn) || c.options.Posix != nil && account.Name == "root" {
 		return w, connector.Errorf(connector.Protected, op, "the name %q is not given to anybody: it is in the list of protected accounts, or root's", account.Name)
 	}
 	for name, values := range account.Attributes {

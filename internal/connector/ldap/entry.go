@@ -114,7 +114,7 @@ func (s *session) people(ctx context.Context, filter string) ([]*entry, error) {
 		}
 		for _, found := range result.Entries {
 			e := s.entry(found)
-			if slices.ContainsFunc(all, func(other *entry) bool { return other.id == e.id }) {
+			if slices.ContainsFunc(all, func(other *entry) bool { return e.id != "" && other.id == e.id }) {
 				return nil, errRaced // It was moved between two searches.
 			}
 			all = append(all, e)

@@ -21,8 +21,7 @@ var errRaced = errors.New("others keep changing the account")
 // database as a rule, of which nothing is known.
 var transientCodes = []uint16{
 	ldap.LDAPResultOperationsError, ldap.LDAPResultTimeLimitExceeded, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable,
-	ldap.LDAPResultOther, ldap.LDAPResultCanceled, ldap.ErrorNetwork,
-	ldap.ErrorUnexpectedMessage, ldap.ErrorUnexpectedResponse, ldap.ErrorEmptyPassword,
+	ldap.LDAPResultOther, ldap.LDAPResultCanceled,
 }
 
 // deniedCodes are of errors that no account fares better with: the credential, the lack of encryption, or a server that takes no writes.
@@ -81,7 +80,7 @@ func tells(text string, values []string) bool {
 
 func kindOf(code uint16, searching bool) connector.Kind {
 	switch {
-	case slices.Contains(transientCodes, code):
+	case code >= ldap.ErrorNetwork, slices.Contains(transientCodes, code): // From there on codes are go-ldap's own.
 		return connector.Transient
 	case slices.Contains(deniedCodes, code), searching && code == ldap.LDAPResultInsufficientAccessRights:
 		return connector.Denied

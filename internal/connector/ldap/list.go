@@ -30,8 +30,9 @@ type listing struct {
 
 // listings are those that are under way, by cursor. A cursor is good once.
 type listings struct {
-	mutex sync.Mutex
-	all   map[string]*listing
+	mutex  sync.Mutex
+	all    map[string]*listing
+	closed bool
 }
 
 var cursorForm = regexp.MustCompile(`^page-[A-Z2-7]{26}$`)
@@ -59,6 +60,9 @@ func (l *listings) put(of *listing) (cursor string) {
 	}
 	cursor = "page-" + rand.Text()
 	l.all[cursor] = of
+	if l.closed {
+		l.end(cursor)
+	}
 	return cursor
 }
 
@@ -78,6 +82,7 @@ func (l *listings) end(cursor string) {
 func (l *listings) close() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	l.closed = true
 	for cursor := range l.all {
 		l.end(cursor)
 	}
@@ -150,6 +155,9 @@ func (c *Connector) page(ctx context.Context, s *session, of *listing, limit int
 	err = c.run(ctx, s.op, nil, func(ctx context.Context, other *session) error {
 		for _, found := range result.Entries {
 			e := other.entry(found)
+			if e.id == "" {
+				return connector.Errorf(connector.Rejected, s.op, "the connector may not read %s of %q: let it", s.idAttribute, e.dn)
+			}
 			if err := other.groupsOf(ctx, e); err != nil {
 				return err
 			}

@@ -85,7 +85,8 @@ type Options struct {
 
 // Posix is how accounts of the class posixAccount get what that class requires and the mapping does not give.
 type Posix struct {
-	// FirstUID and LastUID bound the numbers that are given. Which of them a person gets depends on the person, and on which are taken.
+	// FirstUID and LastUID bound the numbers that are given. Which of them a person gets depends on the person, and on which are taken by
+	// the people whom the connector sees.
 	FirstUID, LastUID int64
 	// GID is the group that people belong to from the beginning.
 	GID int64

@@ -103,6 +103,8 @@ func base(op string, w wanted, mine, named []*entry) (is *entry, leave bool, err
 		return is, true, nil
 	case w.Existing != connector.Adopt:
 		return nil, false, conflict("there is an account %q already: adopt or ignore it, or map the name to another one", is.dn)
+	case !is.active:
+		return nil, false, conflict("%q is not adopted, because somebody took it out of use: put it into use again, or map the name to another one", is.dn)
 	}
 	return is, false, nil
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -43,12 +45,19 @@ func (p Posix) withDefaults() (Posix, error) {
 	return p, nil
 }
 
-// checkPosix refuses numbers that are root's or a program's.
+// checkPosix refuses numbers that are root's or a program's, and what would be more than one field in a file of passwords.
 func checkPosix(op string, attributes map[string][]string) error {
 	for name, least := range map[string]int64{uidNumber: systemUIDs, gidNumber: 1} {
 		for _, value := range attributes[name] {
 			if number, err := strconv.ParseInt(value, 10, 32); err != nil || number < least {
 				return connector.Errorf(connector.Rejected, op, "%s must be a number of %d or more: correct the mapping", name, least)
+			}
+		}
+	}
+	for _, name := range []string{"gecos", homeDirectory, loginShell} {
+		for _, value := range attributes[name] {
+			if strings.ContainsFunc(value, func(r rune) bool { return r == ':' || unicode.IsControl(r) }) {
+				return connector.Errorf(connector.Rejected, op, "%s has a colon or a control character in it: correct the mapping", name)
 			}
 		}
 	}
