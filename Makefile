@@ -57,8 +57,8 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, the ch
 
 .PHONY: test
 test: ## Run all tests, against a real API server and real apps; installs or builds what they need.
-	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; \
-		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy"; set -x; \
+	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; slapd="$$(hack/slapd.sh)"; \
+		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
 		go test -timeout=40m $(ARGS)
 
 .PHONY: fuzz
@@ -71,8 +71,8 @@ verify: ## Check that generated files and modules are fresh, and lint.
 
 .PHONY: bench
 bench: ## Run the benchmarks, each beside what it is to be compared with.
-	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; \
-		export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy"; set -x; \
+	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; slapd="$$(hack/slapd.sh)"; \
+		export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
 		go test -timeout=180m -run '^$$' -bench . -benchmem $(ARGS)
 
 .PHONY: scale

@@ -1,13 +1,12 @@
 package postgres
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
-	"strconv"
-	"sync/atomic"
+
+	"github.com/scim-operator/scim-operator/test/cut"
 )
 
 // Messages of the protocol, from chapter 55 of PostgreSQL's manual.
@@ -23,123 +22,36 @@ const (
 	maxMessage           = 1 << 24
 )
 
-// Cutter connects to a server and breaks all connections at one exchange: a query and its answer. Exchanges are counted over all
-// connections that one Cutter made; signing in is none.
-type Cutter struct {
-	// At is the number of the exchange, from 1. Answered says that the server gets the query, and that its answer is lost once it has come;
-	// otherwise the query is lost.
-	At       int64
-	Answered bool
-
-	exchanges atomic.Int64
-	cut       atomic.Bool
+// Cutter breaks the connections to a PostgreSQL server at that exchange: see package cut.
+func Cutter(at int64, answered bool) *cut.Cutter {
+	return &cut.Cutter{Protocol: cut.Protocol{Query: query, Answer: answer}, At: at, Answered: answered}
 }
 
-// Fired says whether there were that many exchanges.
-func (c *Cutter) Fired() bool { return c.cut.Load() }
-
-var errCut = errors.New("the connection was cut")
-
-// Dial is for the options of a connector that uses no TLS.
-func (c *Cutter) Dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if c.cut.Load() {
-		return nil, errCut
+// query reads up to a message that asks for an answer. The client's first message has no type.
+func query(client net.Conn, first bool) (exchange []byte, counts bool, err error) {
+	if first {
+		exchange, err = read(client, true)
+		return exchange, false, err
 	}
-	upstream, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		_ = upstream.Close()
-		return nil, err
-	}
-	defer listener.Close()
-	client, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)))
-	if err != nil {
-		_ = upstream.Close()
-		return nil, err
-	}
-	inner, err := listener.Accept()
-	if err != nil {
-		_, _ = upstream.Close(), client.Close()
-		return nil, err
-	}
-	relay := &relay{cutter: c, client: inner, server: upstream}
-	go relay.queries()
-	go relay.answers()
-	return client, nil
-}
-
-// relay passes messages on between a client and the server.
-type relay struct {
-	cutter         *Cutter
-	client, server net.Conn
-	// lose is set when the next answer is the one to lose.
-	lose atomic.Bool
-}
-
-func (r *relay) close() {
-	_, _ = r.client.Close(), r.server.Close()
-}
-
-// queries passes on what the client sends, whole exchanges at a time, so that a query that is lost is lost as a whole. The client's first
-// message has no type.
-func (r *relay) queries() {
-	defer r.close()
-	exchange, err := read(r.client, true)
-	for err == nil {
-		if _, err = r.server.Write(exchange); err != nil {
-			return
-		}
-		exchange, err = r.exchange()
-	}
-}
-
-// exchange reads up to a message that asks for an answer, and fails when it is the one to lose.
-func (r *relay) exchange() ([]byte, error) {
-	var exchange []byte
 	for {
-		message, err := read(r.client, false)
+		message, err := read(client, false)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		exchange = append(exchange, message...)
 		switch message[0] {
 		case messageParse, messageBind, messageDescribe, messageExecute, messageClose:
 			continue
 		case messageQuery, messageSync:
-			if r.cutter.exchanges.Add(1) != r.cutter.At {
-				return exchange, nil
-			}
-			r.cutter.cut.Store(true)
-			if !r.cutter.Answered {
-				return nil, errCut
-			}
-			r.lose.Store(true)
+			return exchange, true, nil
 		}
-		return exchange, nil
+		return exchange, false, nil
 	}
 }
 
-// answers passes on what the server sends, whole messages at a time.
-func (r *relay) answers() {
-	defer r.close()
-	for {
-		message, err := read(r.server, false)
-		if err != nil {
-			return
-		}
-		if r.lose.Load() {
-			if message[0] == messageReadyForQuery {
-				return
-			}
-			continue
-		}
-		if _, err := r.client.Write(message); err != nil {
-			return
-		}
-	}
+func answer(server net.Conn) (message []byte, ends bool, err error) {
+	message, err = read(server, false)
+	return message, err == nil && message[0] == messageReadyForQuery, err
 }
 
 // read returns a whole message: a type, unless it is the client's first, and a length that counts itself.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/scim-operator/scim-operator/test/cut"
 	"github.com/scim-operator/scim-operator/test/postgres"
 )
 
@@ -53,13 +54,13 @@ func TestCutter(t *testing.T) {
 	}
 	for _, c := range []struct {
 		reason   string
-		cutter   *postgres.Cutter
+		cutter   *cut.Cutter
 		notes    int
 		answered int
 	}{
-		{"no query is cut", &postgres.Cutter{At: 10}, 3, 3},
-		{"the second query is lost", &postgres.Cutter{At: 2}, 1, 1},
-		{"the answer to the second query is lost", &postgres.Cutter{At: 2, Answered: true}, 2, 1},
+		{"no query is cut", postgres.Cutter(10, false), 3, 3},
+		{"the second query is lost", postgres.Cutter(2, false), 1, 1},
+		{"the answer to the second query is lost", postgres.Cutter(2, true), 2, 1},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			if _, err := admin.Exec(t.Context(), "TRUNCATE notes"); err != nil {

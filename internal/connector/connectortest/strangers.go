@@ -177,7 +177,13 @@ func (s *suite) hostileName(t *testing.T, name string) {
 		t.Fatalf("the target has an account %q before it is made", name)
 	}
 	if _, _, err := s.c.Ensure(t.Context(), account); err != nil {
-		s.refused(t, ensuring(account), connector.Rejected, connector.Protected)
+		kinds := []connector.Kind{connector.Rejected, connector.Protected}
+		for taken := range before {
+			if strings.EqualFold(taken, name) { // A target may take both for one name.
+				kinds = append(kinds, connector.Conflict)
+			}
+		}
+		s.refused(t, ensuring(account), kinds...)
 		s.unchanged(t, before)
 		return
 	}

@@ -32,7 +32,7 @@ func TestContract(t *testing.T) {
 			return w.connector(func(o *postgres.Options) { o.Port = port })
 		},
 		Cut: func(_ testing.TB, exchange int64, answered bool) (connector.Connector, func() bool) {
-			cutter := &server.Cutter{At: exchange, Answered: answered}
+			cutter := server.Cutter(exchange, answered)
 			return w.connector(func(o *postgres.Options) { o.Dial = cutter.Dial }), cutter.Fired
 		},
 		Own:  func(_ testing.TB, name string) { w.own(name) },
