@@ -12,13 +12,14 @@ const (
 )
 
 // LDAPGroupClass is the object class of the groups that roles are mapped to.
-// +kubebuilder:validation:Enum=groupOfNames;posixGroup
+// +kubebuilder:validation:Enum=groupOfNames;posixGroup;group
 type LDAPGroupClass string
 
 // The object classes of groups.
 const (
 	LDAPGroupOfNames LDAPGroupClass = "groupOfNames"
 	LDAPPosixGroup   LDAPGroupClass = "posixGroup"
+	LDAPGroup        LDAPGroupClass = "group"
 )
 
 // LDAPSuspension says how an account is taken out of use.
@@ -33,8 +34,8 @@ const (
 )
 
 // LDAPTarget is an LDAP server. Nothing is sent without TLS: ldaps, or StartTLS where the URL says ldap.
-// +kubebuilder:validation:XValidation:rule="self.suspension.method == 'Attribute' ? has(self.suspension.attribute) : !has(self.suspension.attribute)",message="spec.target.ldap.suspension.attribute goes with method Attribute: give it, or change the method"
-// +kubebuilder:validation:XValidation:rule="self.suspension.method == 'Move' ? has(self.suspension.moveTo) : !has(self.suspension.moveTo)",message="spec.target.ldap.suspension.moveTo goes with method Move: give it, or change the method"
+// +kubebuilder:validation:XValidation:rule="!has(self.suspension) || (self.suspension.method == 'Attribute') == has(self.suspension.attribute)",message="spec.target.ldap.suspension.attribute goes with method Attribute: give it, or change the method"
+// +kubebuilder:validation:XValidation:rule="!has(self.suspension) || (self.suspension.method == 'Move') == has(self.suspension.moveTo)",message="spec.target.ldap.suspension.moveTo goes with method Move: give it, or change the method"
 type LDAPTarget struct {
 	// url is ldaps://host, or ldap://host for StartTLS, with a port if it is not the usual one.
 	// +required
@@ -64,14 +65,30 @@ type LDAPTarget struct {
 	// +kubebuilder:validation:MaxLength=1024
 	GroupsBaseDN string `json:"groupsBaseDN,omitempty"`
 
-	// posix makes accounts posixAccounts as well, with the attributes uidNumber, gidNumber and homeDirectory, which
-	// spec.account.attributes must give. Absent means false.
+	// objectClasses are classes that accounts have beside the profile's own, at most 16.
 	// +optional
-	Posix bool `json:"posix,omitempty"`
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	ObjectClasses []string `json:"objectClasses,omitempty"`
 
-	// groupClass is the object class of the groups: groupOfNames or posixGroup. The default is groupOfNames.
+	// attributes are names of attributes that spec.account.attributes may give beside those of the profile's own classes, at most 64.
 	// +optional
-	// +default="groupOfNames"
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Attributes []string `json:"attributes,omitempty"`
+
+	// posix makes accounts posixAccounts as well. Without it they are not.
+	// +optional
+	Posix *LDAPPosix `json:"posix,omitempty"`
+
+	// groupClass is the object class of the groups: groupOfNames, posixGroup, or group for ActiveDirectory. The default is the profile's own.
+	// +optional
 	GroupClass LDAPGroupClass `json:"groupClass,omitempty"`
 
 	// placeholderMember is the DN that keeps a groupOfNames valid that nobody is in, for example cn=nobody,dc=example,dc=com. Without it
@@ -81,17 +98,52 @@ type LDAPTarget struct {
 	// +kubebuilder:validation:MaxLength=1024
 	PlaceholderMember string `json:"placeholderMember,omitempty"`
 
-	// suspension says how an account is taken out of use.
-	// +required
-	Suspension LDAPSuspensionMethod `json:"suspension,omitzero"`
-
-	// markAttribute is the attribute in which accounts are marked as the operator's; it must take several values. The default is
-	// description.
+	// suspension says how an account is taken out of use. Without it that is the profile's own way: PPolicyLock with OpenLDAP, nsAccountLock
+	// with DirectoryServer389, userAccountControl with ActiveDirectory.
 	// +optional
-	// +default="description"
+	Suspension LDAPSuspensionMethod `json:"suspension,omitempty,omitzero"`
+
+	// markAttribute is the attribute in which accounts are marked as the operator's. The default is the profile's own: description with OpenLDAP,
+	// businessCategory with DirectoryServer389, adminDescription with ActiveDirectory. Nobody but the operator and administrators may write it.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	MarkAttribute string `json:"markAttribute,omitempty"`
+}
+
+// LDAPPosix says how posixAccounts get what their class requires and spec.account.attributes does not give.
+// +kubebuilder:validation:XValidation:rule="self.firstUID <= self.lastUID",message="spec.target.ldap.posix.firstUID must not be above lastUID: exchange the two"
+type LDAPPosix struct {
+	// firstUID is the lowest uidNumber that is given.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4294967294
+	FirstUID int64 `json:"firstUID,omitempty"`
+
+	// lastUID is the highest uidNumber that is given.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4294967294
+	LastUID int64 `json:"lastUID,omitempty"`
+
+	// gid is the gidNumber of the group that people belong to from the beginning.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=4294967294
+	GID int64 `json:"gid,omitempty"`
+
+	// homeBase is the folder that home directories are in. The default is /home.
+	// +optional
+	// +default="/home"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	HomeBase string `json:"homeBase,omitempty"`
+
+	// loginShell is the shell of accounts, for example /bin/bash. Without it there is none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	LoginShell string `json:"loginShell,omitempty"`
 }
 
 // LDAPSuspensionMethod says how an account is taken out of use.

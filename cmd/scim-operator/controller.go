@@ -27,8 +27,8 @@ type controllerFlags struct {
 	subjectPrefix string
 	leaderElect   bool
 
-	appNetworks            []string
-	appLocalUsersNamespace []string
+	appNetworks             []string
+	appLocalUsersNamespaces []string
 }
 
 func newControllerCommand(shared *sharedFlags) *cobra.Command {
@@ -50,7 +50,7 @@ func newControllerCommand(shared *sharedFlags) *cobra.Command {
 		"what the Kubernetes names of all users must begin with; users without it get no access")
 	cmd.Flags().StringSliceVar(&f.appNetworks, "app-allowed-networks", nil,
 		"networks, as CIDR, in which apps may be although loopback, link-local and private addresses are refused otherwise")
-	cmd.Flags().StringSliceVar(&f.appLocalUsersNamespace, "app-local-users-namespaces", nil,
+	cmd.Flags().StringSliceVar(&f.appLocalUsersNamespaces, "app-local-users-namespaces", nil,
 		"namespaces whose AppConnections may give accounts to local users, who belong to no directory that could allow it")
 	cmd.Flags().BoolVar(&f.leaderElect, "leader-elect", false, "run the controllers only while holding the Lease; needed with more than one replica")
 	return cmd

@@ -174,7 +174,7 @@ func (r *Rules) Selects(role Role) bool {
 // UsesRoles says whether an expression of an account reads the names of the person's roles, so that any role may matter.
 func (r *Rules) UsesRoles() bool {
 	for _, text := range r.spec.Account.Attributes {
-		if strings.Contains(text, "roles") {
+		if strings.Contains(string(text), "roles") {
 			return true
 		}
 	}

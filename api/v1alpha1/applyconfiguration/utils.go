@@ -102,6 +102,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.GuardLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Identity"):
 		return &apiv1alpha1.IdentityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LDAPPosix"):
+		return &apiv1alpha1.LDAPPosixApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LDAPStateAttribute"):
 		return &apiv1alpha1.LDAPStateAttributeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LDAPSuspensionMethod"):

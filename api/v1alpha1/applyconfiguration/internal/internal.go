@@ -987,6 +987,25 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPGroupClass
   scalar: string
+- name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPPosix
+  map:
+    fields:
+    - name: firstUID
+      type:
+        scalar: numeric
+    - name: gid
+      type:
+        scalar: numeric
+    - name: homeBase
+      type:
+        scalar: string
+      default: /home
+    - name: lastUID
+      type:
+        scalar: numeric
+    - name: loginShell
+      type:
+        scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPProfile
   scalar: string
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPStateAttribute
@@ -1018,26 +1037,36 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPTarget
   map:
     fields:
+    - name: attributes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: credentialSecretRef
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.AppCredential
     - name: groupClass
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPGroupClass
-      default: groupOfNames
     - name: groupsBaseDN
       type:
         scalar: string
     - name: markAttribute
       type:
         scalar: string
-      default: description
+    - name: objectClasses
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: placeholderMember
       type:
         scalar: string
     - name: posix
       type:
-        scalar: boolean
+        namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPPosix
     - name: profile
       type:
         namedType: com.github.scim-operator.scim-operator.api.v1alpha1.LDAPProfile

@@ -21,18 +21,22 @@ type LDAPTargetApplyConfiguration struct {
 	UsersBaseDN *string `json:"usersBaseDN,omitempty"`
 	// groupsBaseDN is the entry below which the groups are that roles are mapped to. They are found by their cn.
 	GroupsBaseDN *string `json:"groupsBaseDN,omitempty"`
-	// posix makes accounts posixAccounts as well, with the attributes uidNumber, gidNumber and homeDirectory, which
-	// spec.account.attributes must give. Absent means false.
-	Posix *bool `json:"posix,omitempty"`
-	// groupClass is the object class of the groups: groupOfNames or posixGroup. The default is groupOfNames.
+	// objectClasses are classes that accounts have beside the profile's own, at most 16.
+	ObjectClasses []string `json:"objectClasses,omitempty"`
+	// attributes are names of attributes that spec.account.attributes may give beside those of the profile's own classes, at most 64.
+	Attributes []string `json:"attributes,omitempty"`
+	// posix makes accounts posixAccounts as well. Without it they are not.
+	Posix *LDAPPosixApplyConfiguration `json:"posix,omitempty"`
+	// groupClass is the object class of the groups: groupOfNames, posixGroup, or group for ActiveDirectory. The default is the profile's own.
 	GroupClass *apiv1alpha1.LDAPGroupClass `json:"groupClass,omitempty"`
 	// placeholderMember is the DN that keeps a groupOfNames valid that nobody is in, for example cn=nobody,dc=example,dc=com. Without it
 	// that is the group itself.
 	PlaceholderMember *string `json:"placeholderMember,omitempty"`
-	// suspension says how an account is taken out of use.
+	// suspension says how an account is taken out of use. Without it that is the profile's own way: PPolicyLock with OpenLDAP, nsAccountLock
+	// with DirectoryServer389, userAccountControl with ActiveDirectory.
 	Suspension *LDAPSuspensionMethodApplyConfiguration `json:"suspension,omitempty"`
-	// markAttribute is the attribute in which accounts are marked as the operator's; it must take several values. The default is
-	// description.
+	// markAttribute is the attribute in which accounts are marked as the operator's. The default is the profile's own: description with OpenLDAP,
+	// businessCategory with DirectoryServer389, adminDescription with ActiveDirectory. Nobody but the operator and administrators may write it.
 	MarkAttribute *string `json:"markAttribute,omitempty"`
 }
 
@@ -82,11 +86,31 @@ func (b *LDAPTargetApplyConfiguration) WithGroupsBaseDN(value string) *LDAPTarge
 	return b
 }
 
+// WithObjectClasses adds the given value to the ObjectClasses field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ObjectClasses field.
+func (b *LDAPTargetApplyConfiguration) WithObjectClasses(values ...string) *LDAPTargetApplyConfiguration {
+	for i := range values {
+		b.ObjectClasses = append(b.ObjectClasses, values[i])
+	}
+	return b
+}
+
+// WithAttributes adds the given value to the Attributes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Attributes field.
+func (b *LDAPTargetApplyConfiguration) WithAttributes(values ...string) *LDAPTargetApplyConfiguration {
+	for i := range values {
+		b.Attributes = append(b.Attributes, values[i])
+	}
+	return b
+}
+
 // WithPosix sets the Posix field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Posix field is set to the value of the last call.
-func (b *LDAPTargetApplyConfiguration) WithPosix(value bool) *LDAPTargetApplyConfiguration {
-	b.Posix = &value
+func (b *LDAPTargetApplyConfiguration) WithPosix(value *LDAPPosixApplyConfiguration) *LDAPTargetApplyConfiguration {
+	b.Posix = value
 	return b
 }
 
