@@ -127,7 +127,7 @@ func (s *Server) configuration(lines []string) (string, error) {
 	for _, schema := range []string{"core", "cosine", "inetorgperson", "nis"} {
 		fmt.Fprintf(&text, "include %s\n", filepath.Join(root, "etc/ldap/schema", schema+".schema"))
 	}
-	fmt.Fprintf(&text, "modulepath %s\nmoduleload back_mdb\nmoduleload ppolicy\nmoduleload memberof\nmoduleload refint\n", filepath.Join(root, "usr/lib/ldap"))
+	fmt.Fprintf(&text, "modulepath %s\nmoduleload back_mdb\nmoduleload ppolicy\n", filepath.Join(root, "usr/lib/ldap"))
 	fmt.Fprintf(&text, "pidfile %s\n", s.path("pid"))
 	fmt.Fprintf(&text, "TLSCertificateFile %s\nTLSCertificateKeyFile %s\n", s.path("server.crt"), s.path("server.key"))
 	// Without TLS, and but for the socket, the server takes no password.

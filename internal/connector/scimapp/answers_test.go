@@ -2,6 +2,8 @@ package scimapp_test
 
 import (
 	"crypto/x509"
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,7 +45,7 @@ func TestAnswers(t *testing.T) {
 	const echo = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"scimType":"invalidValue","detail":"` + secret + " " + canary + `"}`
 	html := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.Write([]byte("<html>Sign in, " + canary + "</html>"))
+		fmt.Fprint(w, "<html>Sign in, "+canary+"</html>")
 	}
 	status := func(code int, header ...string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
@@ -51,11 +53,11 @@ func TestAnswers(t *testing.T) {
 				w.Header().Set(header[i], header[i+1])
 			}
 			w.WriteHeader(code)
-			w.Write([]byte(echo))
+			fmt.Fprint(w, echo)
 		}
 	}
 	text := func(body string) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { w.Write([]byte(body)) }
+		return func(w http.ResponseWriter) { fmt.Fprint(w, body) }
 	}
 	now := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -108,8 +110,8 @@ func TestAnswers(t *testing.T) {
 					continue
 				}
 				silent(t, err)
-				if got := err.(*connector.Error).RetryAfter; got != c.retry {
-					t.Errorf("%s: got RetryAfter %s, want %s", what, got, c.retry)
+				if typed := new(connector.Error); !errors.As(err, &typed) || typed.RetryAfter != c.retry {
+					t.Errorf("%s: got RetryAfter %s, want %s", what, typed.RetryAfter, c.retry)
 				}
 			}
 			if writes := m.writes(); len(writes) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -165,7 +166,7 @@ func tokenFailed(op string, err error) error {
 		}
 		return connector.Errorf(kind, op, "the token URL answered %d: check it, the client id, the client secret and the scopes", status)
 	}
-	if isRefusedByUs(err) || isUntrusted(err) || unwrapURL(err) != err {
+	if isRefusedByUs(err) || isUntrusted(err) || errors.As(err, new(*url.Error)) {
 		return unreachable(op, fmt.Errorf("token URL: %w", unwrapURL(err)))
 	}
 	return connector.Errorf(connector.Denied, op, "the token URL gave no token that can be used: check it")

@@ -121,6 +121,8 @@ func base(op string, account connector.Account, mine []user, named *user) (is *u
 	case named.broken:
 		return nil, false, connector.Errorf(connector.Conflict, op,
 			"the externalId of account %q begins like a mark and cannot be read: correct or remove it", named.name)
+	case named.owner == account.Owner:
+		return named, false, nil // It was made between the two looks.
 	case !named.owner.IsZero():
 		return nil, false, connector.Errorf(connector.Conflict, op, "the account %q is somebody else's", named.name)
 	case account.Existing == connector.Ignore:

@@ -39,8 +39,6 @@ type reply struct {
 	from, total int
 }
 
-func (r *reply) whole() bool { return r.from == 1 && len(r.items) == r.total }
-
 // end is the number of the first resource behind the items.
 func (r *reply) end() int { return r.from + len(r.items) }
 

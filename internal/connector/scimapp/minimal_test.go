@@ -53,14 +53,13 @@ func (m *minimal) connector(t testing.TB, change ...func(*scimapp.Options)) *sci
 	return c
 }
 
-func (m *minimal) add(to *[]object, resource object) string {
+func (m *minimal) add(to *[]object, resource object) {
 	id := "g" + strconv.Itoa(len(*to)+1)
 	if to == &m.users {
 		id = "u" + strconv.Itoa(len(*to)+1)
 	}
 	resource["id"] = id
 	*to = append(*to, resource)
-	return id
 }
 
 func (m *minimal) ServeHTTP(w http.ResponseWriter, r *http.Request) {

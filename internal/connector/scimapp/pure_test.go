@@ -100,6 +100,37 @@ func TestTarget(t *testing.T) {
 	}
 }
 
+// TestBase decides which account it is, also when that was made between the look for the owner's and the look for the name.
+func TestBase(t *testing.T) {
+	mine := connector.Owner{App: "app", Person: "zofia"}
+	account := connector.Account{Owner: mine, Name: "zofia", Active: true}
+	one, two := user{id: "1", name: "zofia", owner: mine}, user{id: "2", name: "zofia.new"}
+	for _, c := range []struct {
+		reason string
+		mine   []user
+		named  *user
+		is     string
+		kind   connector.Kind
+	}{
+		{"nobody's yet", nil, nil, "", ""},
+		{"the owner's", []user{one}, nil, "1", ""},
+		{"made a moment ago", nil, &one, "1", ""},
+		{"the name is taken", []user{one}, &two, "", connector.Conflict},
+		{"nobody's", nil, &two, "", connector.Conflict},
+		{"somebody else's", nil, &user{id: "3", owner: connector.Owner{App: "app", Person: "jan"}}, "", connector.Conflict},
+		{"protected", []user{{id: "1", owner: mine, why: "so"}}, nil, "", connector.Protected},
+	} {
+		is, leave, err := base("ensure", account, c.mine, c.named)
+		id := ""
+		if is != nil {
+			id = is.id
+		}
+		if id != c.is || leave || connector.KindOf(err) != c.kind {
+			t.Errorf("%s: got account %q, leave=%t, %v", c.reason, id, leave, err)
+		}
+	}
+}
+
 // TestIsActive: an account is closed only when the server says so.
 func TestIsActive(t *testing.T) {
 	for _, c := range []struct {
