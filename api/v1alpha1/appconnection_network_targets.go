@@ -172,10 +172,11 @@ type LDAPStateAttribute struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 
-	// active is its value while the account is in use; empty for no value.
+	// active is its value while the account is in use. Without it the attribute is absent then.
 	// +optional
+	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	Active *string `json:"active,omitempty"`
+	Active string `json:"active,omitempty"`
 
 	// suspended is its value while the account is suspended.
 	// +required

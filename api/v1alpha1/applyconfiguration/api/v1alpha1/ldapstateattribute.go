@@ -9,7 +9,7 @@ package v1alpha1
 type LDAPStateAttributeApplyConfiguration struct {
 	// name of the attribute, for example employeeType.
 	Name *string `json:"name,omitempty"`
-	// active is its value while the account is in use; empty for no value.
+	// active is its value while the account is in use. Without it the attribute is absent then.
 	Active *string `json:"active,omitempty"`
 	// suspended is its value while the account is suspended.
 	Suspended *string `json:"suspended,omitempty"`
