@@ -90,10 +90,7 @@ func openLDAP(_ context.Context, app *v1alpha1.AppConnection, credential apps.Cr
 func ldapSuspension(method v1alpha1.LDAPSuspensionMethod) ldap.Suspension {
 	suspension := ldap.Suspension{Method: ldap.SuspendMethod(method.Method), Base: method.MoveTo}
 	if state := method.Attribute; state != nil {
-		suspension.Attribute, suspension.Suspended = state.Name, state.Suspended
-		if state.Active != nil {
-			suspension.Active = *state.Active
-		}
+		suspension.Attribute, suspension.Suspended, suspension.Active = state.Name, state.Suspended, state.Active
 	}
 	return suspension
 }

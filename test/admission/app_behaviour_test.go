@@ -40,7 +40,6 @@ func TestAppDefaults(t *testing.T) {
 	}})
 	want.Target = v1alpha1.AppTarget{LDAP: &v1alpha1.LDAPTarget{
 		URL: "ldaps://ldap", CredentialSecretRef: filled, UsersBaseDN: "ou=people", GroupsBaseDN: "ou=groups", Profile: v1alpha1.LDAPOpenLDAP,
-		GroupClass: v1alpha1.LDAPGroupOfNames, MarkAttribute: "description",
 		Suspension: v1alpha1.LDAPSuspensionMethod{Method: v1alpha1.LDAPSuspendPPolicy},
 	}}
 	if diff := cmp.Diff(want, directory.Spec); diff != "" {

@@ -159,8 +159,12 @@ func ldapRules(to func(string) string) []rule {
 		{"a server whose ways nobody knows must not be taken for OpenLDAP", "AppConnection",
 			`supported values: "OpenLDAP", "DirectoryServer389", "ActiveDirectory"`, "",
 			server("ldaps://ldap", locked+", profile: DirectoryServer389"), server("ldaps://ldap", locked+", profile: FreeIPA")},
-		{"a group is of one of two classes", "AppConnection", `supported values: "groupOfNames", "posixGroup"`, "",
+		{"a group is of one of three classes", "AppConnection", `supported values: "groupOfNames", "posixGroup", "group"`, "",
 			server("ldaps://ldap", locked+", groupClass: posixGroup"), server("ldaps://ldap", locked+", groupClass: groupOfURLs")},
+		{"a range of numbers has one end behind the other", "AppConnection",
+			"spec.target.ldap.posix.firstUID must not be above lastUID: exchange the two", "",
+			server("ldaps://ldap", locked+", posix: {firstUID: 10000, lastUID: 10000, gid: 100}"),
+			server("ldaps://ldap", locked+", posix: {firstUID: 10001, lastUID: 10000, gid: 100}")},
 		{"an account is suspended in one of three ways", "AppConnection", `supported values: "PPolicyLock", "Attribute", "Move"`, "",
 			suspended("method: PPolicyLock"), suspended("method: Rename")},
 	}
