@@ -37,7 +37,7 @@ func TestAppNamespaces(t *testing.T) {
 	secrets := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"get"}}}
 	argocd := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"argocd-cm", "argocd-rbac-cm"}, Verbs: []string{"get", "update"}},
-		{APIGroups: []string{"argoproj.io"}, Resources: []string{"appprojects"}, Verbs: []string{"get", "list", "update", "patch"}},
+		{APIGroups: []string{"argoproj.io"}, Resources: []string{"appprojects"}, Verbs: []string{"get", "list", "update"}},
 	}
 	want := map[string][]rbacv1.PolicyRule{
 		"default/scim-operator-apps": secrets, "kube-public/scim-operator-apps": secrets, "default/scim-operator-argocd": argocd,
