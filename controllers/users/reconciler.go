@@ -28,6 +28,8 @@ type Options struct {
 	Now func() time.Time
 	// Recorder tells people what they must know; nil for nobody.
 	Recorder events.EventRecorder
+	// Calm returns when no revocation is under way; nil means at once.
+	Calm func(ctx context.Context)
 	// RequiredSubjectPrefix is what every Kubernetes user name must begin with; empty for nothing.
 	RequiredSubjectPrefix string
 }
@@ -39,6 +41,9 @@ type reconciler struct {
 
 // Reconcile brings the status of one user up to date.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if r.options.Calm != nil {
+		r.options.Calm(ctx)
+	}
 	var user v1alpha1.ScimUser
 	if err := r.client.Get(ctx, request.NamespacedName, &user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
