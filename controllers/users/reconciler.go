@@ -85,7 +85,7 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		return f, err
 	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
-		if name == "" {
+		if name == "" || user.IsActive() { // Only of suspended users it matters.
 			continue
 		}
 		bound, err := r.options.Bound(ctx, name)

@@ -228,12 +228,20 @@ func difference(a, b []string) []string {
 	return ids
 }
 
-// subjects are the users whom a change of a binding concerns.
+// subjects are the users whom a change of a binding concerns: those who are suspended. The status of others says nothing of bindings, and
+// a binding may name a thousand of them.
 func (r *reconciler) subjects() handler.EventHandler {
 	add := func(ctx context.Context, names []string, q queue) {
 		for _, name := range names {
-			for _, found := range r.listed(ctx, indexKubernetesUser, name) {
-				q.Add(found)
+			var users v1alpha1.ScimUserList
+			// The cache answers; an error means that it is stopping.
+			if err := r.client.List(ctx, &users, client.MatchingFields{indexKubernetesUser: name}, client.UnsafeDisableDeepCopy); err != nil {
+				return
+			}
+			for i := range users.Items {
+				if !users.Items[i].IsActive() {
+					q.Add(request(users.Items[i].Name))
+				}
 			}
 		}
 	}
