@@ -58,6 +58,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	if err != nil {
 		return fmt.Errorf("controller guard: %w", err)
 	}
+	calm := access.NewCalm(nil)
 	setups := []struct {
 		name string
 		add  func() error
@@ -66,20 +67,22 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		{"access", func() error {
 			return access.SetupWithManager(ctx, mgr, access.Options{
 				BindableClusterRoles: options.BindableClusterRoles, BindableRoles: options.BindableRoles,
-				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Gate: gate,
+				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Gate: gate, Calm: calm,
 			})
 		}},
 		{"guard", func() error { return guard.SetupWithManager(mgr, gate) }},
 		{"directories", func() error {
-			return directories.SetupWithManager(mgr, directories.Options{ExternalURL: options.ExternalURL, Namespace: options.Namespace})
+			return directories.SetupWithManager(mgr, directories.Options{
+				ExternalURL: options.ExternalURL, Namespace: options.Namespace, Calm: calm.Await,
+			})
 		}},
 		{"users", func() error {
 			return users.SetupWithManager(ctx, mgr, users.Options{
 				Bound: bound, Now: time.Now, Recorder: mgr.GetEventRecorder("scim-operator-users"),
-				RequiredSubjectPrefix: options.RequiredSubjectPrefix,
+				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Calm: calm.Await,
 			})
 		}},
-		{"roles", func() error { return roles.SetupWithManager(mgr) }},
+		{"roles", func() error { return roles.SetupWithManager(mgr, roles.Options{Calm: calm.Await}) }},
 		{"apps", func() error { return apps.SetupWithManager(mgr, options.Apps) }},
 	}
 	for _, setup := range setups {

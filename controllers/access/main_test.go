@@ -43,6 +43,36 @@ func TestMain(m *testing.M) {
 type writes struct {
 	mu   sync.Mutex
 	rows []string
+	// held is part of the name of what is not updated before the channel is closed; empty for nothing.
+	held    string
+	release chan struct{}
+}
+
+// hold keeps updates of objects whose names have a part from reaching the API server, until release is called.
+func (w *writes) hold(part string) (release func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held, w.release = part, make(chan struct{})
+	return sync.OnceFunc(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.held = ""
+		close(w.release)
+	})
+}
+
+// wait returns when an object may be updated.
+func (w *writes) wait(ctx context.Context, name string) {
+	w.mu.Lock()
+	held, release := w.held != "" && strings.Contains(name, w.held), w.release
+	w.mu.Unlock()
+	if !held {
+		return
+	}
+	select {
+	case <-release:
+	case <-ctx.Done():
+	}
 }
 
 func (w *writes) add(verb string, name string) {
@@ -80,6 +110,7 @@ func (c *countingClient) Apply(ctx context.Context, config runtime.ApplyConfigur
 }
 
 func (c *countingClient) Update(ctx context.Context, object client.Object, opts ...client.UpdateOption) error {
+	c.writes.wait(ctx, object.GetName())
 	c.writes.add("update", object.GetName())
 	return c.Client.Update(ctx, object, opts...)
 }
@@ -156,7 +187,7 @@ type sharedManager struct {
 	err    error
 }
 
-var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}, BindableRoles: []string{"pod-reader"}}
+var testOptions = Options{BindableClusterRoles: []string{"view", "edit", "later"}, BindableRoles: []string{"pod-reader"}, Calm: NewCalm(nil)}
 
 // shared is one controller for all tests of the package: two would both work on every grant.
 var shared = sync.OnceValue(func() sharedManager {

@@ -46,6 +46,9 @@ type Reconciler struct {
 	// revocations are those that wait for a pass, counters tell of them; nil for a reconciler that is not started.
 	revocations *revocations
 	counters    *counters
+	// calm says when status may be written and spoken of what was done; nil for always. untold is what was done meanwhile.
+	calm   *Calm
+	untold untold
 }
 
 // scope is what one reconcile knows and found out.
@@ -85,6 +88,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, request: request, now: r.clock.Now(), past: r.memory.of(request),
 	}
 	taken := r.revocations.take(request)
+	defer r.revocations.seen(request, taken)
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
 			r.revocations.again(request, taken)
@@ -94,19 +98,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	r.apply(ctx, s)
 	r.settle(s, taken)
 	if len(s.done) > 0 {
-		log.FromContext(ctx).Info("changed bindings", "summary", summary(s.done))
+		log.FromContext(ctx).Info("changed bindings", "summary", tallyOf(s.done).String())
 	}
 	if s.grant == nil {
 		r.memory.forget(request)
+		r.untold.take(request)
 		return reconcile.Result{}, s.err()
 	}
-	r.tell(s)
+	r.untold.add(request, s.done)
 	if s.transient != nil {
 		return reconcile.Result{}, s.err()
 	}
-	if again, ok := s.postponed(); ok {
+	if again, ok := r.postponed(s, taken); ok {
 		return again, nil
 	}
+	r.tell(s)
 	if err := r.adopt(ctx, s); err != nil {
 		return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 	}
@@ -120,16 +126,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return r.next(s), s.err()
 }
 
-// statusDelay is when status is written after a pass that took something away. Nobody waits for it, and other revocations may.
-const statusDelay = 100 * time.Millisecond
-
-// postponed says when there is to be another pass before status is written; false for not at all.
-func (s *scope) postponed() (reconcile.Result, bool) {
+// postponed says whether there is to be another pass before status is written, and when, unless it comes when no revocation is under
+// way any more. Nobody waits for status, and revocations may.
+func (r *Reconciler) postponed(s *scope, taken []*revocation) (reconcile.Result, bool) {
 	switch {
 	case s.broken:
 		return reconcile.Result{RequeueAfter: time.Millisecond, Priority: new(priorityRevoke)}, true
-	case !s.revoked.IsZero() && len(s.failures) == 0:
-		return reconcile.Result{RequeueAfter: statusDelay, Priority: new(0)}, true
+	case r.calm != nil && len(s.failures) == 0 && (len(taken) > 0 || !r.calm.is()):
+		r.calm.postpone(s.request)
+		return reconcile.Result{}, true
+	case r.calm == nil && !s.revoked.IsZero() && len(s.failures) == 0:
+		return reconcile.Result{RequeueAfter: settling, Priority: new(0)}, true
 	}
 	return reconcile.Result{}, false
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,7 @@ const (
 type revocations struct {
 	clock   clock.PassiveClock
 	observe func(cause string, took time.Duration)
+	calm    *Calm
 
 	mu   sync.Mutex
 	open map[reconcile.Request][]*revocation
@@ -58,6 +60,7 @@ func (r *revocations) begin(cause string, since time.Time, grants []reconcile.Re
 	one := &revocation{cause: cause, since: since, open: make(map[reconcile.Request]bool, len(grants))}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.calm.begin(grants)
 	for _, grant := range grants {
 		one.open[grant] = true
 		r.open[grant] = append(r.open[grant], one)
@@ -84,6 +87,21 @@ func (r *revocations) wait(grant reconcile.Request) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.open[grant]) > 0
+}
+
+// seen says that a pass of a grant is over. What has come meanwhile is for the next one.
+func (r *revocations) seen(grant reconcile.Request, taken []*revocation) {
+	if r == nil || len(taken) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, one := range r.open[grant] {
+		if !slices.Contains(taken, one) {
+			return
+		}
+	}
+	r.calm.end(grant)
 }
 
 // again leaves to the next pass what this one did not bring to an end.

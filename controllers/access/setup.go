@@ -41,6 +41,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Gate says which removals take effect; nil means all of them.
 	Gate Gate
+	// Calm tells the other controllers when no revocation is under way; nil means that only this one wants to know.
+	Calm *Calm
 }
 
 // defaultWorkers is the number of grants that are worked on at the same time.
@@ -67,9 +69,14 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		return err
 	}
 	r.memory, r.frozen, r.counters, r.revocations = newMemory(), newFrozenGrants(), counters, newRevocations(r.clock, counters.observe)
+	r.calm = options.Calm
+	if r.calm == nil {
+		r.calm = NewCalm(nil)
+	}
+	r.revocations.calm = r.calm
 	w := &watcher{
 		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, frozen: r.frozen, revocations: r.revocations,
-		alarm: newAlarm(r.clock),
+		alarm: newAlarm(r.clock), calm: r.calm,
 	}
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").
@@ -91,6 +98,10 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 				begin := func(all []reconcile.Request) { r.revocations.begin(causeReleased, r.clock.Now(), all) }
 				enqueue(q, effect{grants: grants, priority: priorityRevoke, begin: begin})
 			})
+			return nil
+		})).
+		WatchesRawSource(source.Func(func(ctx context.Context, q queue) error {
+			go r.calm.run(ctx, func(grant reconcile.Request) { add(q, 0, grant) })
 			return nil
 		})).
 		WatchesRawSource(source.Func(func(ctx context.Context, q queue) error {

@@ -24,10 +24,10 @@ const (
 	maxListed = 5
 )
 
-// tell speaks of what was written.
+// tell speaks of what was written since it last did.
 func (r *Reconciler) tell(s *scope) {
-	if len(s.done) > 0 {
-		r.recorder.Eventf(s.grant, nil, corev1.EventTypeNormal, "BindingsChanged", "Enforce", "%s", summary(s.done))
+	if done := r.untold.take(s.request); len(done) > 0 {
+		r.recorder.Eventf(s.grant, nil, corev1.EventTypeNormal, "BindingsChanged", "Enforce", "%s", done)
 	}
 }
 
@@ -321,17 +321,4 @@ func shorten(text string, limit int) string {
 		return text
 	}
 	return string(runes[:limit-1]) + "…"
-}
-
-// summary says in one line what was written, without anybody's name.
-func summary(done []access.Change) string {
-	numbers := map[access.Action]int{}
-	gained, lost := 0, 0
-	for _, change := range done {
-		numbers[change.Action]++
-		gained += len(change.Missing)
-		lost += len(change.Extra)
-	}
-	return fmt.Sprintf("bindings: %d created, %d changed, %d recreated, %d deleted; subjects: %d added, %d removed",
-		numbers[access.Create], numbers[access.Update], numbers[access.Recreate], numbers[access.Delete], gained, lost)
 }

@@ -29,6 +29,8 @@ const priorityRevoke = 100
 type effect struct {
 	grants   []access.GrantKey
 	priority int
+	// later puts a grant off until no revocation is under way; nil for at once.
+	later func(grant reconcile.Request)
 	// begin notes what is urgent before the grants are in the queue; nil for nothing.
 	begin func(grants []reconcile.Request)
 }
@@ -53,7 +55,7 @@ func handle(of change, initial bool) handler.EventHandler {
 			}
 			found := of(ctx, nil, e.Object)
 			if e.IsInInitialList {
-				found.priority = handler.LowPriority
+				found.priority, found.later = handler.LowPriority, nil
 			}
 			enqueue(q, found)
 		},
@@ -76,6 +78,10 @@ func enqueue(q queue, found effect) {
 		found.begin(requests)
 	}
 	for _, request := range requests {
+		if found.later != nil {
+			found.later(request)
+			continue
+		}
 		add(q, found.priority, request)
 	}
 }
@@ -99,6 +105,8 @@ type watcher struct {
 	// revocations and alarm hear what is urgent; nil for nobody.
 	revocations *revocations
 	alarm       *alarm
+	// calm keeps looks that nobody waits for; nil for none.
+	calm *Calm
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
@@ -115,8 +123,12 @@ func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
 	return effect{grants: []access.GrantKey{keyOf(after)}, priority: priorityRevoke}
 }
 
+// binding looks after the bindings that somebody has changed. Most often it was the controller itself, so there is time.
 func (w *watcher) binding(_ context.Context, before, after client.Object) effect {
 	var found effect
+	if !w.calm.is() {
+		found.later = w.calm.postpone
+	}
 	for _, object := range []client.Object{before, after} {
 		if object == nil {
 			continue

@@ -28,6 +28,8 @@ type Options struct {
 	ExternalURL string
 	// Namespace is where the Secrets of credentials are.
 	Namespace string
+	// Calm returns when no revocation is under way; nil means at once.
+	Calm func(ctx context.Context)
 }
 
 type reconciler struct {
@@ -45,6 +47,9 @@ const conflictRetry = time.Second
 
 // Reconcile brings the status of one directory up to date.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if r.options.Calm != nil {
+		r.options.Calm(ctx)
+	}
 	var directory v1alpha1.ScimDirectory
 	if err := r.cached.Get(ctx, request.NamespacedName, &directory); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

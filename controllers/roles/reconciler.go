@@ -18,14 +18,24 @@ import (
 	"github.com/scim-operator/scim-operator/internal/store"
 )
 
+// Options configures the controller.
+type Options struct {
+	// Calm returns when no revocation is under way; nil means at once.
+	Calm func(ctx context.Context)
+}
+
 type reconciler struct {
 	// cached reads from informers; live reads from the API server.
-	cached client.Client
-	live   client.Reader
+	cached  client.Client
+	live    client.Reader
+	options Options
 }
 
 // Reconcile brings the status of one role up to date.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if r.options.Calm != nil {
+		r.options.Calm(ctx)
+	}
 	var role v1alpha1.ScimRole
 	if err := r.cached.Get(ctx, request.NamespacedName, &role); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)

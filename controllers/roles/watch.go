@@ -24,12 +24,12 @@ const countDelay = 5 * time.Second
 type queue = workqueue.TypedRateLimitingInterface[ctrl.Request]
 
 // SetupWithManager starts the controller with the manager. The indexes of store.SetupIndexes must be registered.
-func SetupWithManager(mgr ctrl.Manager) error {
-	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader()}
+func SetupWithManager(mgr ctrl.Manager, options Options) error {
+	r := &reconciler{cached: mgr.GetClient(), live: mgr.GetAPIReader(), options: options}
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("roles").
-		For(&v1alpha1.ScimRole{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.ScimRole{}, editedRole(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.rolesOfClaim)).
 		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
 		Watches(&v1alpha1.ScimUser{}, r.defaultRolesOfUser()).
@@ -38,6 +38,20 @@ func SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ClusterAccessGrant{}, r.rolesOfGrant(), changed).
 		Watches(&v1alpha1.AccessGrant{}, r.rolesOfGrant(), changed).
 		Complete(r)
+}
+
+// editDelay lets the access controller hear first of a change that takes access away: status then waits until it is gone.
+const editDelay = 100 * time.Millisecond
+
+// editedRole is the role itself.
+func editedRole() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.Add(request(e.Object.GetName())) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			q.AddAfter(request(e.ObjectNew.GetName()), editDelay)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.Add(request(e.Object.GetName())) },
+	}
 }
 
 func request(name string) ctrl.Request {

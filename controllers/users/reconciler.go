@@ -30,6 +30,8 @@ type Options struct {
 	Now func() time.Time
 	// Recorder tells people what they must know; nil for nobody.
 	Recorder events.EventRecorder
+	// Calm returns when no revocation is under way; nil means at once.
+	Calm func(ctx context.Context)
 	// RequiredSubjectPrefix is what every Kubernetes user name must begin with; empty for nothing.
 	RequiredSubjectPrefix string
 }
@@ -41,6 +43,9 @@ type reconciler struct {
 
 // Reconcile brings the status of one user up to date.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	if r.options.Calm != nil {
+		r.options.Calm(ctx)
+	}
 	var user v1alpha1.ScimUser
 	if err := r.client.Get(ctx, request.NamespacedName, &user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -87,7 +92,7 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		return f, err
 	}
 	for _, name := range []string{f.kubernetesUser, user.Status.KubernetesUser} {
-		if name == "" {
+		if name == "" || user.IsActive() { // Only of suspended users it matters.
 			continue
 		}
 		bound, err := r.options.Bound(ctx, name)

@@ -56,7 +56,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("users").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		For(&v1alpha1.ScimUser{}, changed).
+		Watches(&v1alpha1.ScimUser{}, editedUser(), changed).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
 		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
@@ -67,6 +67,20 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
 		Watches(&rbacv1.RoleBinding{}, r.subjects()).
 		Complete(r)
+}
+
+// editDelay lets the access controller hear first of a change that takes access away: status then waits until it is gone.
+const editDelay = 100 * time.Millisecond
+
+// editedUser is the user itself.
+func editedUser() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.Add(request(e.Object.GetName())) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			q.AddAfter(request(e.ObjectNew.GetName()), editDelay)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.Add(request(e.Object.GetName())) },
+	}
 }
 
 func request(name string) ctrl.Request {
@@ -208,12 +222,20 @@ func difference(a, b []string) []string {
 	return ids
 }
 
-// subjects are the users whom a change of a binding concerns.
+// subjects are the users whom a change of a binding concerns: those who are suspended. The status of others says nothing of bindings, and
+// a binding may name a thousand of them.
 func (r *reconciler) subjects() handler.EventHandler {
 	add := func(ctx context.Context, names []string, q queue) {
 		for _, name := range names {
-			for _, found := range r.listed(ctx, indexKubernetesUser, name) {
-				q.Add(found)
+			var users v1alpha1.ScimUserList
+			// The cache answers; an error means that it is stopping.
+			if err := r.client.List(ctx, &users, client.MatchingFields{indexKubernetesUser: name}, client.UnsafeDisableDeepCopy); err != nil {
+				return
+			}
+			for i := range users.Items {
+				if !users.Items[i].IsActive() {
+					q.Add(request(users.Items[i].Name))
+				}
 			}
 		}
 	}
