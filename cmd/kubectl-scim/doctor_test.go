@@ -46,6 +46,7 @@ func TestDoctor(t *testing.T) {
 			Type: v1alpha1.DirectoryReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServing, Message: "Served.", LastTransitionTime: metav1.NewTime(time.Now()),
 		}}}
 	}))
+	makeObject(t, kube, newApp("default", "shop", v1alpha1.ReasonSynced, nil))
 	makeObject(t, kube, newUser("doc-1", "doc@example.com", "healthy"))
 	makeObject(t, kube, newUser("local-doc-1", "local.doc@example.com", ""))
 
@@ -58,6 +59,7 @@ func TestDoctor(t *testing.T) {
 	for _, check := range []string{
 		"crd", "admission", "permissions/read", "accounts/scim-operator-server", "accounts/scim-operator-controller", "clock/api-server",
 		"directory/healthy", "token/healthy", "certificate/healthy", "clock/healthy", "identity",
+		"app/default/shop", "permissions/accounts", "permissions/accounts-approve-and-retry",
 	} {
 		if _, found := well[check]; !found {
 			t.Errorf("%s was not checked", check)
@@ -82,13 +84,39 @@ func TestDoctor(t *testing.T) {
 	if lost.Outcome != doctor.Fail || !strings.Contains(lost.Remedy, "--namespace") {
 		t.Errorf("accounts that are not there: %+v", lost)
 	}
-	text := scimAt(t, clock.RealClock{}, "", "doctor").want(t, 1, "FAIL  certificate/healthy", "PASS  crd: 8 kinds are served")
+	text := scimAt(t, clock.RealClock{}, "", "doctor").want(t, 1, "FAIL  certificate/healthy", "PASS  crd: 10 kinds are served")
 	if strings.Contains(text.stderr, "error") {
 		t.Errorf("the output says what failed, and standard error again: %s", text.stderr)
 	}
 	powerless := examine(t, 0, "--as=nobody")
 	if got := powerless["permissions/read"]; got.Outcome != doctor.Warn {
 		t.Errorf("somebody without rights: %+v", got)
+	}
+}
+
+// TestDoctorOfApps: what an AppConnection says is wrong is a failure, and what passes by itself or waits for a person is none.
+func TestDoctorOfApps(t *testing.T) {
+	kube := newKube(t)
+	for _, reason := range []string{v1alpha1.ReasonUnreachable, v1alpha1.ReasonAccountsFailed, v1alpha1.ReasonRemovalsHeld, v1alpha1.ReasonSyncing, v1alpha1.ReasonSuspended} {
+		makeObject(t, kube, newApp("default", strings.ToLower(reason), reason, nil))
+	}
+	makeObject(t, kube, newApp(otherNamespace, "new", "", func(a *v1alpha1.AppConnection) { a.Status = v1alpha1.AppConnectionStatus{} }))
+	found := examine(t, 1)
+	for check, want := range map[string]struct {
+		outcome         doctor.Outcome
+		message, remedy string
+	}{
+		"app/default/unreachable":    {doctor.Fail, "Unreachable: As the controller of unreachable says.", "kubectl scim retry unreachable -n default"},
+		"app/default/accountsfailed": {doctor.Fail, "AccountsFailed: ", "kubectl scim accounts accountsfailed -n default --failed"},
+		"app/default/removalsheld":   {doctor.Warn, "RemovalsHeld: ", "kubectl scim accounts approve removalsheld -n default"},
+		"app/default/syncing":        {doctor.Warn, "Syncing: ", "in a moment"},
+		"app/default/suspended":      {doctor.Warn, "Suspended: ", "spec.suspend"},
+		"app/kube-public/new":        {doctor.Fail, "no condition Ready", "controller runs"},
+	} {
+		got := found[check]
+		if got.Outcome != want.outcome || !strings.Contains(got.Message, want.message) || !strings.Contains(got.Remedy, want.remedy) {
+			t.Errorf("%s: %+v, want %+v", check, got, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/accounts"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/directory"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/doctor"
@@ -29,7 +30,7 @@ const (
 )
 
 const longText = `kubectl scim shows and changes what identity providers push over SCIM 2.0: the tokens of directories, who owns a user or a
-role, who has what and what a grant would change, removals that wait for a person's word, and what is wrong.
+role, who has what and what a grant would change, accounts in apps, removals that wait for a person's word, and what is wrong.
 
 It uses the kubeconfig as kubectl does, and has no rights but those of the person who runs it. What a command is asked for goes to
 standard output, everything else to standard error. The exit code is 0 when it is done, 1 when it failed or was refused, and 2 when the
@@ -67,6 +68,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 		directory.NewCommand(env), directory.NewSuspendCommand(env), directory.NewResumeCommand(env),
 		ownership.NewDetachCommand(env), ownership.NewAdoptCommand(env),
 		plan.NewCommand(env),
+		accounts.NewCommand(env), accounts.NewRetryCommand(env),
 		imports.NewCommand(env), report.NewCommand(env), report.NewOrphansCommand(env),
 		why.NewCommand(env), why.NewWhoCanCommand(env),
 		doctor.NewCommand(env),

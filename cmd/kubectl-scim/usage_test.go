@@ -50,12 +50,17 @@ func TestCompletion(t *testing.T) {
 	makeObject(t, kube, newUser("zoe-1", "zoe@example.com", ""))
 	makeObject(t, kube, newRole("zoo-1", "Zoo Keepers", ""))
 	makeObject(t, kube, newPlan("zeta-users", 1))
+	makeObject(t, kube, newApp("default", "zoom", v1alpha1.ReasonSynced, nil))
+	makeObject(t, kube, newApp(otherNamespace, "zulip", v1alpha1.ReasonSynced, nil))
+	makeObject(t, kube, newAccount("default", "zoom", "zoe-1", "zoe@example.com", v1alpha1.AccountFailed, nil))
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell", "kubectl"} {
 		scim(t, "completion", shell).want(t, 0, "kubectl-scim")
 	}
 	cases := map[string][]string{
 		"complete-me": {"token", "list", "compl"}, "q2": {"token", "revoke", "complete-me", "q"}, "zoe@example.com": {"detach", "user", "zo"},
 		"zoo-1\tZoo Keepers": {"adopt", "role", "zoo"}, "zeta-users": {"plan", "approve", ""}, "ReadOnly": {"token", "create", "x", "--access", ""},
+		"zoom": {"accounts", "zo"}, "zulip": {"accounts", "approve", "--namespace", otherNamespace, "z"},
+		"zoom.zoe-1\tzoe@example.com": {"retry", "zoom."}, "zoe-1\tzoe@example.com": {"accounts", "--user", "zo"},
 		"yaml": {"token", "list", "--output", ""},
 	}
 	for want, args := range cases {

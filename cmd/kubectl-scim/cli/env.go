@@ -132,7 +132,8 @@ func newMapper() meta.RESTMapper {
 		mapper.Add(kind, meta.RESTScopeRoot)
 	}
 	for _, kind := range []schema.GroupVersionKind{
-		v1alpha1.GroupVersion.WithKind("AccessGrant"), corev1.SchemeGroupVersion.WithKind("Secret"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
+		v1alpha1.GroupVersion.WithKind("AccessGrant"), v1alpha1.GroupVersion.WithKind("AppConnection"), v1alpha1.GroupVersion.WithKind("AppAccount"),
+		corev1.SchemeGroupVersion.WithKind("Secret"), appsv1.SchemeGroupVersion.WithKind("Deployment"),
 		rbacv1.SchemeGroupVersion.WithKind("Role"), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"),
 	} {
 		mapper.Add(kind, meta.RESTScopeNamespace)

@@ -112,10 +112,14 @@ func find(ctx context.Context, kube client.Client, s search) error {
 
 // get says whether an object exists. A name that no object can have is one that does not exist.
 func get(ctx context.Context, kube client.Client, name string, object client.Object) (bool, error) {
-	if len(content.IsPathSegmentName(name)) > 0 {
+	return getAt(ctx, kube, client.ObjectKey{Name: name}, object)
+}
+
+func getAt(ctx context.Context, kube client.Client, key client.ObjectKey, object client.Object) (bool, error) {
+	if key.Name == "" || len(content.IsPathSegmentName(key.Name)) > 0 {
 		return false, nil
 	}
-	err := kube.Get(ctx, client.ObjectKey{Name: name}, object)
+	err := kube.Get(ctx, key, object)
 	if apierrors.IsNotFound(err) && !isMissingKind(err) {
 		return false, nil
 	}

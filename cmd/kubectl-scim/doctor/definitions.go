@@ -19,6 +19,8 @@ func definitionNames() map[string][]string {
 	return map[string][]string{
 		"accessgrants":        nil,
 		"accessplans":         {"spec", "decision", "digest"},
+		"appaccounts":         nil,
+		"appconnections":      nil,
 		"clusteraccessgrants": nil,
 		"scimclaims":          nil,
 		"scimdirectories":     {"status", "credentials"},

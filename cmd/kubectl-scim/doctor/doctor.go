@@ -73,8 +73,8 @@ func NewCommand(env *cli.Env) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check the installation, and say what to do about what is wrong",
 		Long: `Checks what commonly goes wrong: the custom resource definitions, the admission policies, your permissions and those of the operator's two
-accounts, the directories and their credentials, the certificate that identity providers see, the clocks, and whether the user name
-that bindings name is the one under which the API server knows you.
+accounts, the directories and their credentials, the certificate that identity providers see, the clocks, the apps that accounts are kept
+in, and whether the user name that bindings name is the one under which the API server knows you.
 
 It changes nothing. Each check passes, warns or fails, and says what to do. The exit code is 1 when a check fails.`,
 		Args:              cli.Args(0),
@@ -146,6 +146,7 @@ func (e *examination) run(ctx context.Context) []Finding {
 		findings = append(findings, directoryFindings(&list.Items[i], e.now())...)
 		findings = append(findings, e.endpoint(ctx, &list.Items[i])...)
 	}
+	findings = append(findings, e.connections(ctx)...)
 	return append(findings, e.identity(ctx, list.Items)...)
 }
 

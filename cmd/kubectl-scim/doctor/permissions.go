@@ -56,6 +56,8 @@ func pluginRights() []struct {
 			{verb: "list", group: rbacGroup, resource: "clusterrolebindings"}, {verb: "list", group: rbacGroup, resource: "rolebindings"},
 		}},
 		{"plan approve and discard", []right{own("patch", "accessplans"), own("approve", "accessplans")}},
+		{"accounts", []right{own("list", "appaccounts"), own("list", "appconnections")}},
+		{"accounts approve and retry", []right{own("get", "appconnections"), own("patch", "appconnections"), own("patch", "appaccounts")}},
 	}
 }
 

@@ -2,10 +2,8 @@ package plan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -18,24 +16,11 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 )
 
-const (
-	// defaultWait is how long the controller's answer is waited for. It takes well under a second unless the controller is down.
-	defaultWait = time.Minute
-	// pollEvery is how often the plan is read meanwhile.
-	pollEvery = 250 * time.Millisecond
-	// leastDigest is the number of hexadecimal digits by which a person may name a digest.
-	leastDigest = 8
-	// digestPrefix stands before the digits.
-	digestPrefix = "sha256:"
-)
-
 // decision is what the person asks for.
 type decision struct {
 	verdict v1alpha1.PlanDecision
-	digest  string
+	choice  cli.Choice
 	reason  string
-	yes     bool
-	wait    time.Duration
 }
 
 func newApproveCommand(env *cli.Env) *cobra.Command {
@@ -60,19 +45,14 @@ func newDecideCommand(env *cli.Env, verdict v1alpha1.PlanDecision, short, long s
 		Args:              cli.Args(1),
 		ValidArgsFunction: env.Complete(0, cli.Plans),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if d.digest != "" {
-				if _, err := digits(d.digest); err != nil {
-					return cli.Misuse(cmd, "--digest=%s: %w", d.digest, err)
-				}
+			if err := d.choice.Check(cmd); err != nil {
+				return err
 			}
 			return d.run(cmd.Context(), env, args[0])
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&d.digest, "digest", "", "Digest of the set that you looked at, or its first 8 digits or more")
-	flags.StringVar(&d.reason, "reason", "", "Why, for whoever reads it next year")
-	flags.BoolVarP(&d.yes, "yes", "y", false, "Without --digest: decide about the set as it is now, without asking")
-	flags.DurationVar(&d.wait, "wait", defaultWait, "How long to wait for the controller's answer; 0 to not wait")
+	d.choice.Bind(cmd)
+	cmd.Flags().StringVar(&d.reason, "reason", "", "Why, for whoever reads it next year")
 	return cmd
 }
 
@@ -85,80 +65,43 @@ func (d decision) run(ctx context.Context, env *cli.Env, name string) error {
 	if err != nil {
 		return err
 	}
-	digest, err := d.seen(ctx, env, kube, plan)
+	set := d.heldSet(ctx, env, kube, plan)
+	digest, err := d.choice.Seen(env, set)
 	if err != nil {
 		return err
 	}
-	if err := d.write(ctx, kube, plan, digest); err != nil {
+	if err := d.write(ctx, kube, plan, digest, set); err != nil {
 		return err
 	}
-	if d.wait == 0 {
+	if d.choice.Wait == 0 {
 		env.Say("The decision about plan %s is written. `kubectl scim plan show %s` says what became of it.", name, name)
 		return nil
 	}
 	return d.await(ctx, env, kube, plan)
 }
 
-// seen is the digest of the set that the person decides about.
-func (d decision) seen(ctx context.Context, env *cli.Env, kube client.Client, plan *v1alpha1.AccessPlan) (string, error) {
-	if plan.Status.Digest == "" {
-		return "", nothing(plan.Name)
+// heldSet is what a plan holds, as the person is asked about it.
+func (d decision) heldSet(ctx context.Context, env *cli.Env, kube client.Client, plan *v1alpha1.AccessPlan) cli.HeldSet {
+	return cli.HeldSet{
+		Verb: strings.ToLower(string(d.verdict)), Look: "kubectl scim plan show " + plan.Name,
+		Digest: func() string { return plan.Status.Digest },
+		Show: func() {
+			held, incomplete := heldPeople(ctx, kube, plan)
+			write(env.Streams.ErrOut, plan, held, env.Clock.Now())
+			if incomplete != nil {
+				env.Say("Note: %v", incomplete)
+			}
+		},
+		Nothing: fmt.Errorf("plan %s holds nothing, so there is nothing to decide", plan.Name),
 	}
-	named := d.digest
-	if named == "" {
-		held, incomplete := heldPeople(ctx, kube, plan)
-		write(env.Streams.ErrOut, plan, held, env.Clock.Now())
-		if incomplete != nil {
-			env.Say("Note: %v", incomplete)
-		}
-		if plan.Status.Digest == "" {
-			return "", nothing(plan.Name)
-		}
-		if d.yes {
-			return plan.Status.Digest, nil
-		}
-		var err error
-		named, err = env.Ask(fmt.Sprintf("To %s exactly this set, type its digest (8 digits will do): ", strings.ToLower(string(d.verdict))))
-		if err != nil {
-			return "", err
-		}
-		if named == "" {
-			return "", errors.New("nothing was decided, because no digest was typed: give --digest, or --yes")
-		}
-	}
-	given, err := digits(named)
-	if err != nil {
-		return "", err
-	}
-	if !strings.HasPrefix(strings.TrimPrefix(plan.Status.Digest, digestPrefix), given) {
-		return "", changed(plan.Name, named, plan.Status.Digest)
-	}
-	return plan.Status.Digest, nil
-}
-
-func nothing(plan string) error {
-	return fmt.Errorf("plan %s holds nothing, so there is nothing to decide", plan)
-}
-
-// digits are the hexadecimal digits of a digest that a person gave.
-func digits(text string) (string, error) {
-	given := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(text), digestPrefix))
-	if len(given) < leastDigest || len(given) > 64 || strings.Trim(given, "0123456789abcdef") != "" {
-		return "", fmt.Errorf("%q is no digest: give sha256: and 64 hexadecimal digits, or the first %d of these or more", text, leastDigest)
-	}
-	return given, nil
-}
-
-func changed(plan, seen, now string) error {
-	return fmt.Errorf("the set has changed since: you named %s, and it is %s now. Nothing was decided: look again with `kubectl scim plan show %s`", seen, now, plan)
 }
 
 // write writes the decision. One that stands there already is taken out first, because the controller hears each once.
-func (d decision) write(ctx context.Context, kube client.Client, plan *v1alpha1.AccessPlan, digest string) error {
+func (d decision) write(ctx context.Context, kube client.Client, plan *v1alpha1.AccessPlan, digest string, set cli.HeldSet) error {
 	wanted := v1alpha1.Decision{Digest: digest, Verdict: d.verdict, Reason: d.reason}
 	check := func() error {
 		if plan.Status.Digest != digest {
-			return changed(plan.Name, digest, plan.Status.Digest)
+			return set.Changed(digest)
 		}
 		return nil
 	}
@@ -184,7 +127,7 @@ func (d decision) write(ctx context.Context, kube client.Client, plan *v1alpha1.
 func (d decision) await(ctx context.Context, env *cli.Env, kube client.Client, plan *v1alpha1.AccessPlan) error {
 	written := plan.Generation
 	var answer *metav1.Condition
-	err := wait.PollUntilContextTimeout(ctx, pollEvery, d.wait, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, cli.PollEvery, d.choice.Wait, true, func(ctx context.Context) (bool, error) {
 		err := kube.Get(ctx, client.ObjectKeyFromObject(plan), plan)
 		if apierrors.IsNotFound(err) {
 			return true, nil // A plan that has nothing left to hold is removed.
@@ -195,7 +138,7 @@ func (d decision) await(ctx context.Context, env *cli.Env, kube client.Client, p
 	switch {
 	case wait.Interrupted(err) && ctx.Err() == nil:
 		return fmt.Errorf("the controller has not answered within %s. The decision is written and takes effect when it runs again; `kubectl scim plan show %s` says what became of it",
-			d.wait, plan.Name)
+			d.choice.Wait, plan.Name)
 	case err != nil:
 		return fmt.Errorf("waiting for the controller's answer about plan %s: %w", plan.Name, err)
 	case answer == nil:

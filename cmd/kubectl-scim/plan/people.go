@@ -65,7 +65,7 @@ func newShown(plan *v1alpha1.AccessPlan, held []person) shown {
 // plan is read again until the two agree. With an error, they are those of whom status has a sample.
 func heldPeople(ctx context.Context, kube client.Client, plan *v1alpha1.AccessPlan) ([]person, error) {
 	var held map[string]access.HeldPerson
-	err := wait.PollUntilContextTimeout(ctx, pollEvery, settleWithin, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, cli.PollEvery, settleWithin, true, func(ctx context.Context) (bool, error) {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(plan), plan); err != nil {
 			return false, err
 		}
