@@ -100,7 +100,7 @@ func unusable(app *v1alpha1.AppConnection, trouble error) metav1.Condition {
 
 // condition sums up, the gravest first.
 func condition(app *v1alpha1.AppConnection, e *engine, t tally, status *v1alpha1.AppConnectionStatus, compared *comparison) metav1.Condition {
-	trouble, _ := e.gate.why()
+	_, trouble := e.gate.why()
 	waiting := status.Waiting != nil && *status.Waiting > 0
 	switch {
 	case trouble != nil:

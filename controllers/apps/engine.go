@@ -153,7 +153,7 @@ func (e *engine) connect(ctx context.Context) {
 		e.gate.untilShut(ctx)
 		if ctx.Err() == nil {
 			e.host.report(e.app)
-			trouble, asked := e.gate.why()
+			asked, trouble := e.gate.why()
 			e.pause(ctx, max(asked, e.delay(0, trouble)))
 		}
 	}

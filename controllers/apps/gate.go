@@ -76,10 +76,10 @@ func (g *gate) heard(err error) bool {
 
 // why is the trouble for which the gate is shut, and how long the app asked to be left alone; nil while it is open, and before the first
 // attempt.
-func (g *gate) why() (trouble error, pause time.Duration) {
+func (g *gate) why() (pause time.Duration, trouble error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.trouble, g.pause
+	return g.pause, g.trouble
 }
 
 // isOpen says whether the app can be used.

@@ -154,7 +154,7 @@ func (g *guard) reserve(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	step := g.window() / steps
-	recent = addPass(recent, metav1.NewTime(now.Add(step).Truncate(max(step, time.Second))), int32(room)) //nolint:gosec // at most ahead
+	recent = addPass(recent, metav1.NewTime(now.Add(step).Truncate(max(step, time.Second))), int32(room))
 	if err := g.host.storePasses(ctx, g.key, recent); err != nil {
 		return fmt.Errorf("count removals: %w", err)
 	}
