@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	goldap "github.com/go-ldap/ldap/v3"
+	"github.com/jackc/pgx/v5"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,6 +106,9 @@ type company struct {
 	groupIDs []string
 	// people are whom the scenario knows, by number.
 	people map[int]*person
+	// sql and directory are connections of the benchmark, once it has made them.
+	sql       *pgx.Conn
+	directory *goldap.Conn
 }
 
 // connections are the names of the AppConnections, by what is on the other side.
