@@ -1,8 +1,9 @@
 // Package apps_test pushes at the real operator as Okta does, and looks into the apps: PostgreSQL, slapd, scimmy and the objects of Argo CD,
 // each read by its own protocol. One server process and one controller process run under the accounts and policies that are shipped.
 //
-// PEOPLE is the number of people of TestAppsLifeCycle, 40 unless it is set; issue 6 asks for 200. BACKLOG is the number of creations that wait
-// in BenchmarkSuspension, 5,000 unless it is set.
+// PEOPLE is the number of people of TestAppsLifeCycle and TestStoppedApp, 40 unless it is set; 200 are the company that issue 6 asks for.
+// STEP=1 has TestKilledAtEveryCall kill the controller at every exchange; without it only every sixth is tried. BACKLOG is the number of
+// creations that wait in BenchmarkSuspension, 5,000 unless it is set.
 package apps_test
 
 import (
