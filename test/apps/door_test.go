@@ -119,6 +119,9 @@ type web struct {
 	state   atomic.Pointer[webState]
 }
 
+// webKey is the key of a request's context for the state whose exchange it is.
+type webKey struct{}
+
 type webState struct {
 	at       int64
 	answered bool
@@ -136,7 +139,7 @@ func newWeb(t testing.TB, target string, secure *tls.Config) *web {
 	w := &web{}
 	w.arm(0, false, nil)
 	proxy.ModifyResponse = func(response *http.Response) error {
-		if s, ok := response.Request.Context().Value(webState{}).(*webState); ok {
+		if s, ok := response.Request.Context().Value(webKey{}).(*webState); ok {
 			s.fire()
 			panic(http.ErrAbortHandler)
 		}
@@ -149,7 +152,7 @@ func newWeb(t testing.TB, target string, secure *tls.Config) *web {
 				s.fire()
 				panic(http.ErrAbortHandler)
 			}
-			request = request.WithContext(context.WithValue(request.Context(), webState{}, s))
+			request = request.WithContext(context.WithValue(request.Context(), webKey{}, s))
 		}
 		proxy.ServeHTTP(writer, request)
 	})}

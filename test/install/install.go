@@ -29,8 +29,9 @@ import (
 const (
 	// Namespace is where the operator is installed.
 	Namespace = "scim-operator-system"
-	// ServerAccount and ControllerAccount are those of the two parts, as config/rbac names them.
-	ServerAccount     = "scim-operator-server"
+	// ServerAccount is the ServiceAccount of the server, as config/rbac names it.
+	ServerAccount = "scim-operator-server"
+	// ControllerAccount is that of the controller.
 	ControllerAccount = "scim-operator-controller"
 	// patience is how long the API server may take to heed a policy on a busy machine.
 	patience = 5 * time.Minute
