@@ -21,8 +21,6 @@ const (
 	defaultConcurrency = 4
 	// urgentWorkers take accounts away and do nothing else, so that no suspension waits for a creation to end.
 	urgentWorkers = 2
-	// debt is how far suspensions may run ahead of the rate limit, in seconds of it.
-	debt = time.Second
 	// callTimeout bounds one operation on an account.
 	callTimeout = time.Minute
 
@@ -48,12 +46,13 @@ type engine struct {
 	leaving bool
 
 	urgent, normal lane
-	limiter        *rate.Limiter
-	gate           *gate
-	guard          *guard
-	busy           locks
-	memory         memory
-	compared       last
+	// limiter counts all operations. Suspensions wait for urgentLimiter, which counts nothing else and begins with a second's worth.
+	limiter, urgentLimiter *rate.Limiter
+	gate                   *gate
+	guard                  *guard
+	busy                   locks
+	memory                 memory
+	compared               last
 	// nudge ends a pause before the next attempt to connect.
 	nudge chan struct{}
 	// compare wakes the comparison of the whole app.
@@ -69,8 +68,8 @@ func newEngine(host *engines, app *v1alpha1.AppConnection, rules *accounts.Rules
 		host: host, app: app, rules: rules, leaving: leaving(app),
 		log:    host.log.WithValues("namespace", app.Namespace, "app", app.Name),
 		urgent: newLane(), normal: newLane(),
-		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)/4)),
-		gate:    newGate(), nudge: make(chan struct{}, 1), compare: make(chan struct{}, 1),
+		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)/4)), urgentLimiter: rate.NewLimiter(rate.Limit(perSecond), int(perSecond)),
+		gate: newGate(), nudge: make(chan struct{}, 1), compare: make(chan struct{}, 1),
 	}
 	e.guard = newGuard(host, app)
 	return e
@@ -246,14 +245,9 @@ func (e *engine) handle(ctx context.Context, from lane, id string) {
 	}
 }
 
-// turn waits for the rate limit. Suspensions take their turn at once, as long as they are not far ahead of the limit, and others wait the
-// longer for it.
+// turn waits for the rate limit.
 func (e *engine) turn(ctx context.Context, urgent bool) error {
-	reserved := e.limiter.Reserve()
-	wait := reserved.Delay()
-	if urgent {
-		wait -= debt
-	}
+	wait, cancel := e.reserve(urgent)
 	if wait <= 0 {
 		return ctx.Err()
 	}
@@ -261,10 +255,24 @@ func (e *engine) turn(ctx context.Context, urgent bool) error {
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		reserved.Cancel()
+		cancel()
 		return ctx.Err()
 	case <-timer.C:
 		return nil
+	}
+}
+
+// reserve takes a turn, and says how long it is until then. Suspensions wait for each other only, however many creations have a turn
+// already, and creations wait the longer for them.
+func (e *engine) reserve(urgent bool) (wait time.Duration, cancel func()) {
+	turn := e.limiter.Reserve()
+	if !urgent {
+		return turn.Delay(), turn.Cancel
+	}
+	own := e.urgentLimiter.Reserve()
+	return own.Delay(), func() {
+		turn.Cancel()
+		own.Cancel()
 	}
 }
 

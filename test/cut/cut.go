@@ -32,9 +32,20 @@ type Cutter struct {
 	// otherwise the query is lost.
 	At       int64
 	Answered bool
+	// Then, when it is set, is called at that exchange, before the client can see that anything is wrong: to kill it, for example.
+	Then func()
 
 	exchanges atomic.Int64
 	cut       atomic.Bool
+}
+
+// Exchanges is the number of those that there were.
+func (c *Cutter) Exchanges() int64 { return c.exchanges.Load() }
+
+func (c *Cutter) then() {
+	if c.Then != nil {
+		c.Then()
+	}
 }
 
 // Fired says whether there were that many exchanges.
@@ -104,6 +115,9 @@ func (r *relay) passes() bool {
 	}
 	r.cutter.cut.Store(true)
 	r.lose.Store(r.cutter.Answered)
+	if !r.cutter.Answered {
+		r.cutter.then()
+	}
 	return r.cutter.Answered
 }
 
@@ -117,6 +131,7 @@ func (r *relay) answers() {
 		}
 		if r.lose.Load() {
 			if ends {
+				r.cutter.then()
 				return
 			}
 			continue
