@@ -66,6 +66,10 @@ func succeeded(status *v1alpha1.AppAccountStatus, d accounts.Decision, result ou
 }
 
 func suspended(status *v1alpha1.AppAccountStatus, now metav1.Time) {
+	if status.State == v1alpha1.AccountUnmanaged {
+		setReady(status, metav1.ConditionTrue, v1alpha1.ReasonUnmanaged, "The person should have no account. The one of this name was there before, and is left alone.")
+		return
+	}
 	if status.SuspendedAt == nil {
 		at := metav1.NewTime(now.Truncate(time.Second))
 		status.SuspendedAt = &at

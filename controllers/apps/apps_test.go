@@ -108,8 +108,26 @@ func TestExisting(t *testing.T) {
 	o.seeAccount("ignored", "old-ignored", "old-ignored", v1alpha1.AccountUnmanaged, v1alpha1.ReasonUnmanaged)
 	o.seeAccount("adopted", "old-adopted", "old-adopted", v1alpha1.AccountActive, v1alpha1.ReasonSynced)
 	o.seeAccount("the condition is false, so it is refused", "old-unlike", "old-unlike", v1alpha1.AccountFailed, v1alpha1.ReasonConflict)
+	edit(o, &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "old-ignored"}}, func(r *v1alpha1.ScimRole) { r.Spec.Members = nil })
+	o.eventually("an account that is left alone is so when its person leaves, too", func() string {
+		account := o.seeAccount("ignored", "old-ignored", "old-ignored", v1alpha1.AccountUnmanaged, v1alpha1.ReasonUnmanaged)
+		if len(account.Status.Through) > 0 {
+			return "the person has not left yet"
+		}
+		return ""
+	})
+	_, err := o.admin.Exec(t.Context(), `ALTER ROLE "old-refused" RENAME TO "old-away"`)
+	must(t, err)
+	retry := &v1alpha1.AppAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "old-refused.old-refused"}}
+	edit(o, retry, func(a *v1alpha1.AppAccount) {
+		metav1.SetMetaDataAnnotation(&a.ObjectMeta, v1alpha1.AnnotationRetry, "now")
+	})
+	account := o.seeAccount("what failed is tried again on request", "old-refused", "old-refused", v1alpha1.AccountActive, v1alpha1.ReasonSynced)
+	if _, left := account.Annotations[v1alpha1.AnnotationRetry]; left {
+		t.Error("the request was heard and stands there still")
+	}
 	for name, want := range map[string]string{
-		"old-refused": "true ", "old-ignored": "true ", "old-adopted": "true readers", "old-unlike": "true ",
+		"old-away": "true ", "old-refused": "true readers", "old-ignored": "true ", "old-adopted": "true readers", "old-unlike": "true ",
 	} {
 		if got := o.login(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

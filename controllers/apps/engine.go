@@ -148,7 +148,7 @@ func (e *engine) connect(ctx context.Context) {
 			continue
 		}
 		e.host.report(e.app)
-		attempt = 0
+		attempt = -1
 		e.gate.untilShut(ctx)
 		if ctx.Err() == nil {
 			e.host.report(e.app)
@@ -323,20 +323,6 @@ type memory struct {
 	mu     sync.Mutex
 	wrote  map[string]*v1alpha1.AppAccount
 	forced map[string]bool
-	// retries are the values of the annotation that were heard.
-	retries map[string]string
-}
-
-// asked says whether the annotation that asks for another attempt was not heard before.
-func (m *memory) asked(id, value string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.retries == nil {
-		m.retries = map[string]string{}
-	}
-	before, heard := m.retries[id]
-	m.retries[id] = value
-	return !heard || before != value
 }
 
 func (m *memory) force(ids ...string) {

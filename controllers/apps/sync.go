@@ -27,6 +27,9 @@ func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.D
 		if s.account != nil && s.account.DeletionTimestamp != nil {
 			return 0, e.release(ctx, s)
 		}
+		if err := e.hear(ctx, s); err != nil {
+			return 0, err
+		}
 		if e.settled(s) {
 			return e.until(s), nil
 		}
@@ -62,6 +65,25 @@ func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.D
 		use.users.Done()
 		return after, err
 	}
+}
+
+// hear has an account tried again for which somebody asks by the annotation, and removes that.
+func (e *engine) hear(ctx context.Context, s *subject) error {
+	if s.account == nil {
+		return nil
+	}
+	if _, asked := s.account.Annotations[v1alpha1.AnnotationRetry]; !asked {
+		return nil
+	}
+	heard := s.account.DeepCopy()
+	delete(heard.Annotations, v1alpha1.AnnotationRetry)
+	if err := e.host.client.Patch(ctx, heard, client.MergeFrom(s.account)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("remove annotation: %w", err)
+	}
+	s.account = heard
+	e.memory.written(s.id, heard)
+	e.memory.force(s.id)
+	return nil
 }
 
 // settled says that there is nothing to do: no account and none wanted, or one that was made of the same as it would be now.

@@ -219,13 +219,13 @@ func (h *engines) accountChanged(account *v1alpha1.AppAccount, gone bool) {
 		return
 	}
 	id := account.Spec.User
-	switch _, retry := account.Annotations[v1alpha1.AnnotationRetry]; {
-	case gone:
+	_, retry := account.Annotations[v1alpha1.AnnotationRetry]
+	if gone {
 		e.memory.written(id, nil)
+	} else {
+		e.memory.newest(id, account) // what was written is not kept once the cache has it
+	}
+	if gone || retry || account.DeletionTimestamp != nil {
 		e.add(false, id)
-	case account.DeletionTimestamp != nil:
-		e.add(false, id)
-	case retry && e.memory.asked(id, account.Annotations[v1alpha1.AnnotationRetry]):
-		e.again(false, id)
 	}
 }
