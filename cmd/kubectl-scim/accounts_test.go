@@ -157,7 +157,7 @@ func holding(name string) *v1alpha1.AppConnection {
 // answerApproval does what the controller does about the approval of one app, once: it takes the annotation away, and says what is held since.
 func answerApproval(t *testing.T, kube client.Client, name string, guard v1alpha1.AppGuardStatus) (approved chan string) {
 	t.Helper()
-	approved = make(chan string, 1)
+	approved, controller := make(chan string, 1), clientAs(t, "scim-operator-controller")
 	go func() {
 		err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
 			var app v1alpha1.AppConnection
@@ -166,11 +166,11 @@ func answerApproval(t *testing.T, kube client.Client, name string, guard v1alpha
 			}
 			approved <- app.Annotations[v1alpha1.AnnotationApproveRemovals]
 			delete(app.Annotations, v1alpha1.AnnotationApproveRemovals)
-			if err := kube.Update(ctx, &app); err != nil {
+			if err := controller.Update(ctx, &app); err != nil {
 				return false, err
 			}
 			app.Status.Guard = guard
-			return true, kube.Status().Update(ctx, &app)
+			return true, controller.Status().Update(ctx, &app)
 		})
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("nobody approved the removals of app %s: %v", name, err)
@@ -181,6 +181,11 @@ func answerApproval(t *testing.T, kube client.Client, name string, guard v1alpha
 
 func TestAccountsApprove(t *testing.T) {
 	kube := newKube(t)
+	for as, role := range map[string]string{asApprover: "scim-operator-approver", asViewer: "scim-operator-viewer"} {
+		binding := roleFor(as, role)
+		must(t, kube.Create(t.Context(), binding))
+		t.Cleanup(func() { must(t, kube.Delete(context.WithoutCancel(t.Context()), binding)) })
+	}
 	none := &v1alpha1.AppGuardStatus{}
 	other := &v1alpha1.AppGuardStatus{Held: number(2), HeldSince: at(0), ReleaseTime: at(time.Hour), Digest: digestB}
 	cases := []struct {
@@ -215,7 +220,7 @@ func TestAccountsApprove(t *testing.T) {
 			approved = answerApproval(t, kube, name, guard)
 		}
 		t.Log(tc.reason)
-		scimWith(t, tc.input, append([]string{"accounts", "approve", name}, tc.args...)...).want(t, tc.code, tc.want...)
+		scimWith(t, tc.input, append([]string{"accounts", "approve", name, asApprover}, tc.args...)...).want(t, tc.code, tc.want...)
 		if tc.answer == nil {
 			if got := annotation(t, kube, &v1alpha1.AppConnection{}, name, v1alpha1.AnnotationApproveRemovals); got != "" {
 				t.Errorf("%s: it was approved all the same, as %q", tc.reason, got)
@@ -227,6 +232,7 @@ func TestAccountsApprove(t *testing.T) {
 		}
 	}
 	makeObject(t, kube, holding("unheard"))
+	scim(t, "accounts", "approve", "unheard", "--yes", asViewer).want(t, 1, "Your account lacks this right")
 	scim(t, "accounts", "approve", "unheard", "--yes", "--wait=1ms").want(t, 1, "has not answered")
 	scim(t, "accounts", "approve", "unheard", "--yes", "--wait=0").want(t, 0, "is written")
 	suspended := holding("asleep")

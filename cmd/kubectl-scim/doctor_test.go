@@ -59,7 +59,7 @@ func TestDoctor(t *testing.T) {
 	for _, check := range []string{
 		"crd", "admission", "permissions/read", "accounts/scim-operator-server", "accounts/scim-operator-controller", "clock/api-server",
 		"directory/healthy", "token/healthy", "certificate/healthy", "clock/healthy", "identity",
-		"app/default/shop", "permissions/accounts", "permissions/accounts-approve-and-retry",
+		"app/default/shop", "permissions/accounts", "permissions/accounts-approve", "permissions/retry",
 	} {
 		if _, found := well[check]; !found {
 			t.Errorf("%s was not checked", check)

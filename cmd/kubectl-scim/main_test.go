@@ -126,7 +126,7 @@ func writerOf(t *testing.T, kube client.Client, object client.Object) client.Cli
 	t.Helper()
 	managed := false
 	switch o := object.(type) {
-	case *v1alpha1.AccessPlan, *v1alpha1.ScimClaim:
+	case *v1alpha1.AccessPlan, *v1alpha1.AppAccount, *v1alpha1.ScimClaim:
 		return clientAs(t, "scim-operator-controller")
 	case *v1alpha1.ScimUser:
 		managed = o.Spec.Directory != ""
@@ -154,7 +154,9 @@ func makeObject[T client.Object](t *testing.T, kube client.Client, object T) T {
 	switch client.Object(object).(type) {
 	case *v1alpha1.ScimClaim:
 		return object
-	case *v1alpha1.AccessPlan:
+	case *v1alpha1.AppConnection:
+		must(t, clientAs(t, "scim-operator-controller").Status().Update(t.Context(), wanted))
+	case *v1alpha1.AccessPlan, *v1alpha1.AppAccount:
 		must(t, writer.Status().Update(t.Context(), wanted))
 	default:
 		must(t, kube.Status().Update(t.Context(), wanted))

@@ -57,7 +57,8 @@ func pluginRights() []struct {
 		}},
 		{"plan approve and discard", []right{own("patch", "accessplans"), own("approve", "accessplans")}},
 		{"accounts", []right{own("list", "appaccounts"), own("list", "appconnections")}},
-		{"accounts approve and retry", []right{own("get", "appconnections"), own("patch", "appconnections"), own("patch", "appaccounts")}},
+		{"accounts approve", []right{own("get", "appconnections"), own("patch", "appconnections"), own("approve", "appconnections")}},
+		{"retry", []right{own("get", "appconnections"), own("patch", "appconnections"), own("patch", "appaccounts")}},
 	}
 }
 
