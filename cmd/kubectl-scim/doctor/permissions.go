@@ -113,10 +113,10 @@ func operatorAccounts(namespace string) []account {
 		right{verb: "patch", group: v1alpha1.GroupName, resource: "accessgrants"},
 	)
 	controller := account{name: "scim-operator-controller", never: neverAnybody(), neverRemedies: "Take the right from it: nothing that the operator does needs it."}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessgrants", "accessplans"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessgrants", "accessplans", "appconnections", "appaccounts"} {
 		controller.needs = append(controller.needs, right{verb: "watch", group: v1alpha1.GroupName, resource: resource})
 	}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessgrants", "accessplans"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessgrants", "accessplans", "appconnections", "appaccounts"} {
 		controller.needs = append(controller.needs, right{verb: "patch", group: v1alpha1.GroupName, resource: resource, subresource: "status"})
 	}
 	for _, resource := range []string{"rolebindings", "clusterrolebindings"} {
@@ -125,10 +125,13 @@ func operatorAccounts(namespace string) []account {
 		}
 	}
 	for _, verb := range []string{"create", "delete"} {
-		controller.needs = append(controller.needs, right{verb: verb, group: v1alpha1.GroupName, resource: "accessplans"})
+		for _, resource := range []string{"accessplans", "appaccounts"} {
+			controller.needs = append(controller.needs, right{verb: verb, group: v1alpha1.GroupName, resource: resource})
+		}
 	}
 	controller.needs = append(controller.needs,
 		right{verb: "update", group: v1alpha1.GroupName, resource: "accessplans", subresource: "status"},
+		right{verb: "patch", group: v1alpha1.GroupName, resource: "appconnections"}, right{verb: "patch", group: v1alpha1.GroupName, resource: "appaccounts"},
 		right{verb: "watch", resource: "namespaces"}, right{verb: "get", resource: "secrets", namespace: namespace},
 	)
 	return []account{server, controller}
