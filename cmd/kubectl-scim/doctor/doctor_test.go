@@ -84,7 +84,7 @@ func TestPolicyFindings(t *testing.T) {
 	if len(first) != 1 {
 		t.Errorf("one line is enough when all is well: %v", first)
 	}
-	expect(t, "all is well", first[0], Pass, "11 policies")
+	expect(t, "all is well", first[0], Pass, "14 policies")
 	expect(t, "nothing is installed", policyFindings(nil, nil)[0], Fail, "no such ValidatingAdmissionPolicy")
 	expect(t, "a policy without a binding does nothing", policyFindings(all(plain), nil)[0], Fail, "no ValidatingAdmissionPolicyBinding")
 	expect(t, "a binding that only audits stops nobody", policyFindings(all(plain), bound(admissionregistrationv1.Audit))[0], Warn, "nobody is refused")

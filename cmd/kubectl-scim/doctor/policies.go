@@ -21,7 +21,8 @@ const (
 // policyNames are the admission policies of this version.
 func policyNames() []string {
 	return []string{
-		"scim-operator-bindings", "scim-operator-cluster-grants", "scim-operator-controller-objects", "scim-operator-deletions",
+		"scim-operator-accounts", "scim-operator-bindings", "scim-operator-cluster-grants", "scim-operator-connections",
+		"scim-operator-controller-connections", "scim-operator-controller-objects", "scim-operator-deletions",
 		"scim-operator-directory-managed", "scim-operator-grants", "scim-operator-internals",
 		"scim-operator-marks", "scim-operator-plans", "scim-operator-server-objects", "scim-operator-server-reach",
 	}
