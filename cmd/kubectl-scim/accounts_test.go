@@ -97,7 +97,7 @@ func TestAccounts(t *testing.T) {
 	makeShop(t)
 	for name, args := range map[string][]string{
 		"accounts": {}, "accounts-wide": {"shop", "-o", "wide"}, "accounts-all": {"-A"}, "accounts-failed": {"-A", "--failed"}, "accounts-held": {"--held", "--failed"},
-		"accounts-planned": {"--planned"}, "accounts-user": {"--user=ALICE@example.com"}, "accounts-name": {"shop", "-o", "name", "--user", "zed-1"},
+		"accounts-planned": {"--planned"}, "accounts-user": {"--scim-user=ALICE@example.com"}, "accounts-name": {"shop", "-o", "name", "--scim-user", "zed-1"},
 		"accounts-namespace": {"-n", otherNamespace},
 	} {
 		golden(t, name, scim(t, append([]string{"accounts"}, args...)...).want(t, 0).stdout)
@@ -114,8 +114,8 @@ func TestAccounts(t *testing.T) {
 		"in any namespace, too":               {[]string{"shopp", "-A"}, 1, "in any namespace"},
 		"an app's name is no path":            {[]string{"a/b"}, 1, "there is no AppConnection"},
 		"one namespace, or all":               {[]string{"-A", "-n", "x"}, 2, "--all-namespaces and --namespace=x contradict each other"},
-		"orphans are nobody's":                {[]string{"--orphans", "--user=x"}, 2, "--orphans and --user contradict each other"},
-		"a user that is empty is a mistake":   {[]string{"--user="}, 2, "--user is empty"},
+		"orphans are nobody's":                {[]string{"--orphans", "--scim-user=x"}, 2, "--orphans and --scim-user contradict each other"},
+		"a user that is empty is a mistake":   {[]string{"--scim-user="}, 2, "--scim-user is empty"},
 		"one app at most":                     {[]string{"shop", "wiki"}, 2, `unexpected argument "wiki"`},
 		"a right must be there":               {[]string{"--as=nobody"}, 1, "kubectl auth can-i --list"},
 		"approving needs the name of the app": {[]string{"approve"}, 2, "kubectl scim accounts approve APP"},

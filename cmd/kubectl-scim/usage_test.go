@@ -60,7 +60,7 @@ func TestCompletion(t *testing.T) {
 		"complete-me": {"token", "list", "compl"}, "q2": {"token", "revoke", "complete-me", "q"}, "zoe@example.com": {"detach", "user", "zo"},
 		"zoo-1\tZoo Keepers": {"adopt", "role", "zoo"}, "zeta-users": {"plan", "approve", ""}, "ReadOnly": {"token", "create", "x", "--access", ""},
 		"zoom": {"accounts", "zo"}, "zulip": {"accounts", "approve", "--namespace", otherNamespace, "z"},
-		"zoom.zoe-1\tzoe@example.com": {"retry", "zoom."}, "zoe-1\tzoe@example.com": {"accounts", "--user", "zo"},
+		"zoom.zoe-1\tzoe@example.com": {"retry", "zoom."}, "zoe-1\tzoe@example.com": {"accounts", "--scim-user", "zo"},
 		"yaml": {"token", "list", "--output", ""},
 	}
 	for want, args := range cases {

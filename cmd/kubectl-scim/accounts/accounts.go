@@ -71,12 +71,12 @@ func NewCommand(env *cli.Env) *cobra.Command {
 	output.Bind(cmd)
 	s.place.BindAll(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&s.user, "user", "", "Only accounts of the person of this userName or id (kubectl's own --user is not for this command: choose with --context)")
+	flags.StringVar(&s.user, "scim-user", "", "Only accounts of the person of this userName or id")
 	flags.BoolVar(&s.failed, "failed", false, "Only accounts that are not as they should be")
 	flags.BoolVar(&s.planned, "planned", false, "Only accounts that would be changed, and how")
 	flags.BoolVar(&s.held, "held", false, "Only accounts whose removal the guard holds")
 	flags.BoolVar(&s.orphans, "orphans", false, "List accounts that nobody answers for instead")
-	_ = cmd.RegisterFlagCompletionFunc("user", env.CompleteFlag(cli.Users))
+	_ = cmd.RegisterFlagCompletionFunc("scim-user", env.CompleteFlag(cli.Users))
 	cmd.AddCommand(newApproveCommand(env))
 	return cmd
 }
@@ -85,13 +85,13 @@ func (s *selection) check(cmd *cobra.Command) error {
 	if err := s.place.Check(cmd); err != nil {
 		return err
 	}
-	if cmd.Flags().Changed("user") && s.user == "" {
-		return cli.Misuse(cmd, "--user is empty: give a userName or an id, or leave the flag out")
+	if cmd.Flags().Changed("scim-user") && s.user == "" {
+		return cli.Misuse(cmd, "--scim-user is empty: give a userName or an id, or leave the flag out")
 	}
 	if !s.orphans {
 		return nil
 	}
-	for _, name := range []string{"user", "failed", "planned", "held"} {
+	for _, name := range []string{"scim-user", "failed", "planned", "held"} {
 		if cmd.Flags().Changed(name) {
 			return cli.Misuse(cmd, "--orphans and --%s contradict each other, because orphans are nobody's accounts: give one of them", name)
 		}

@@ -136,7 +136,7 @@ func (r *retry) retryAccount(ctx context.Context, key client.ObjectKey, user str
 	if was.Reason == v1alpha1.ReasonAppUnavailable {
 		r.env.Say("The whole app cannot be used: `kubectl scim retry %s` has the operator connect anew.", flagged(key))
 	}
-	r.env.Say("`kubectl scim accounts %s --user %s` says what becomes of it.", flagged(key), account.Spec.User)
+	r.env.Say("`kubectl scim accounts %s --scim-user %s` says what becomes of it.", flagged(key), account.Spec.User)
 	return nil
 }
 
