@@ -35,7 +35,7 @@ func newControllerCommand(shared *sharedFlags) *cobra.Command {
 	f := &controllerFlags{}
 	cmd := &cobra.Command{
 		Use:   "controller",
-		Short: "Turns identities and grants into RBAC bindings, repairs claims and reports state",
+		Short: "Turns identities and grants into RBAC bindings, keeps accounts in apps, repairs claims and reports state",
 		Args:  cobra.NoArgs,
 		RunE: process(shared, func(ctx context.Context, cfg *rest.Config, log logr.Logger) error {
 			return runController(ctx, cfg, f, log)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
@@ -194,5 +193,3 @@ func reasonIn(account *v1alpha1.AppAccount) string {
 
 // quiet is how long the status of an AppConnection waits for more to say.
 const quiet = time.Second
-
-func requestOf(o client.Object) types.NamespacedName { return client.ObjectKeyFromObject(o) }

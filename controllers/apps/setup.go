@@ -59,7 +59,7 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 	}
 	connections := source.Channel(h.reports, handler.TypedFuncs[*v1alpha1.AppConnection, ctrl.Request]{
 		GenericFunc: func(_ context.Context, e event.TypedGenericEvent[*v1alpha1.AppConnection], q queue) {
-			q.AddAfter(ctrl.Request{NamespacedName: requestOf(e.Object)}, quiet)
+			q.AddAfter(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}, quiet)
 		},
 	})
 	annotated := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))

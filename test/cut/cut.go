@@ -39,9 +39,6 @@ type Cutter struct {
 	cut       atomic.Bool
 }
 
-// Exchanges is the number of those that there were.
-func (c *Cutter) Exchanges() int64 { return c.exchanges.Load() }
-
 func (c *Cutter) then() {
 	if c.Then != nil {
 		c.Then()
