@@ -110,7 +110,7 @@ func oneChange(b *testing.B, members int, expression string, memory *memory) {
 		active = !active
 		cache.users["user-00777"].Spec.Active = new(active)
 		if memory != nil {
-			memory.changes([]listKey{{slice: true, name: "r-00"}})
+			memory.changes("user-00777", []listKey{{slice: true, name: "r-00"}})
 		}
 		s := plan(existing)
 		removals := s.state.Memory.Removals(s.state.Grants[0], s.outcome(), s.existing, s.desired)

@@ -42,15 +42,21 @@ func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
 
 // describe turns a binding of the cluster into the planner's terms.
 func describe(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
+	binding := describeFrame(object, roleRef)
+	binding.Subjects = subjectsOf(object)
+	binding.People = access.DecodePeople(object.GetAnnotations()[v1alpha1.AnnotationPeople], len(binding.Subjects))
+	return binding
+}
+
+// describeFrame leaves out whom a binding names.
+func describeFrame(object client.Object, roleRef rbacv1.RoleRef) access.Binding {
 	binding := access.Binding{
-		Key:      access.Key{Namespace: object.GetNamespace(), Name: object.GetName()},
-		UID:      object.GetUID(),
-		Labels:   map[string]string{},
-		RoleRef:  roleRef,
-		Subjects: subjectsOf(object),
+		Key:     access.Key{Namespace: object.GetNamespace(), Name: object.GetName()},
+		UID:     object.GetUID(),
+		Labels:  map[string]string{},
+		RoleRef: roleRef,
 	}
 	binding.Grant, _ = grantOf(object)
-	binding.People = access.DecodePeople(object.GetAnnotations()[v1alpha1.AnnotationPeople], len(binding.Subjects))
 	for _, key := range ownLabels {
 		if value, ok := object.GetLabels()[key]; ok {
 			binding.Labels[key] = value

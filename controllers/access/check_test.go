@@ -52,7 +52,7 @@ func TestCheck(t *testing.T) {
 	}
 	clock.SetTime(clock.Now().Add(checkEvery + checkSpread))
 	suspend("user-00004")
-	r.memory.changes([]listKey{{slice: true, name: "r-00"}})
+	r.memory.changes("user-00004", []listKey{{slice: true, name: "r-00"}})
 	due := s.past.due
 	if s = pass("what was told of is no error", true); s.outcome().Users != 8 || !s.past.due.After(due) {
 		t.Errorf("reason: a sound grant is checked again much later; %d users, due %s", s.outcome().Users, s.past.due)

@@ -139,6 +139,7 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 	h.grant.UID, h.grant.Generation = "grant", 1
 	h.known = h.reconciler()
 	h.known.memory = newMemory()
+	h.known.memory.recent = rapid.IntRange(1, 4).Draw(rt, "recent")
 	h.watcher = &watcher{
 		cache: h.cache, usernames: h.known.usernames, memory: h.known.memory, frozen: h.known.frozen,
 		revocations: newRevocations(h.known.clock, func(string, time.Duration) {}), alarm: newAlarm(h.known.clock),

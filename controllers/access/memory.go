@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,13 @@ import (
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
-// maxChanged bounds the changes that are remembered one by one. Beyond it everything is taken to have changed, which costs a pass.
-const maxChanged = 100_000
+const (
+	// maxChanged bounds the lists of which changes are remembered. Beyond it everything is taken to have changed, which costs a pass.
+	maxChanged = 100_000
+	// maxRecent bounds the changes of a list that are remembered one by one. Of those before them it is not known whom they concern, so
+	// that whoever did not see them reads the whole list again.
+	maxRecent = 64
+)
 
 // memory is what the controller keeps of grants between two passes, so that a pass costs what has changed since the last one. It holds
 // nothing that the caches do not say: what a part of a role came to is used again only while nothing has changed that it depends
@@ -26,9 +32,41 @@ type memory struct {
 	mu sync.Mutex
 	// last is the number of the last change, everything that of the last one that concerned everything.
 	last, everything uint64
-	// changed has, for lists of members, the number of the last change of somebody who is in it.
-	changed map[listKey]uint64
-	grants  map[reconcile.Request]*past
+	// changed has the changes of those who are in a list of members.
+	changed map[listKey]*listChanges
+	// recent is how many changes of a list are remembered one by one.
+	recent int
+	grants map[reconcile.Request]*past
+}
+
+// listChanges are the changes of the members of one list.
+type listChanges struct {
+	// forgotten is the number of the last one of which it is not known any more whom it concerned.
+	forgotten uint64
+	// recent are those after it, in the order of their numbers.
+	recent []memberChange
+}
+
+type memberChange struct {
+	number uint64
+	id     string
+}
+
+// since adds the ids of those who have changed after a change with this number. It says false when that is not known of everybody.
+func (l *listChanges) since(number uint64, ids map[string]bool) bool {
+	if l == nil {
+		return true
+	}
+	if l.forgotten > number {
+		return false
+	}
+	for _, one := range slices.Backward(l.recent) {
+		if one.number <= number {
+			break
+		}
+		ids[one.id] = true
+	}
+	return true
 }
 
 // listKey names a list of members: that of a ScimRoleSlice, or those of a ScimRole itself.
@@ -55,6 +93,8 @@ type knownShard struct {
 	at     uint64
 	absent int
 	parts  map[string]*access.Part
+	// users are what was found of its members, in their order; nil when somebody was absent.
+	users []access.User
 }
 
 // origin says where the members of a shard are written. The lists are those of the cache, which never changes one: another list is
@@ -73,6 +113,18 @@ func (o origin) is(other origin) bool {
 	return !o.unlisted && !other.unlisted && o.directory == other.directory && o.slice == other.slice && isList(o.ofSlice, other.ofSlice) && isList(o.inRole, other.inRole)
 }
 
+// lists are the keys of the lists that the members of a shard of a role are written in.
+func (o origin) lists(role string) []listKey {
+	var lists []listKey
+	if len(o.inRole) > 0 {
+		lists = append(lists, listKey{name: role})
+	}
+	if o.slice != "" {
+		lists = append(lists, listKey{slice: true, name: o.slice})
+	}
+	return lists
+}
+
 // isList says whether two lists are one and the same in memory.
 func isList(a, b []string) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
@@ -83,7 +135,7 @@ type seenBinding struct {
 }
 
 func newMemory() *memory {
-	return &memory{changed: map[listKey]uint64{}, grants: map[reconcile.Request]*past{}}
+	return &memory{changed: map[listKey]*listChanges{}, recent: maxRecent, grants: map[reconcile.Request]*past{}}
 }
 
 // of gives what is kept of a grant. Without a memory nothing is kept for another pass.
@@ -118,17 +170,25 @@ func (m *memory) number() uint64 {
 	return m.last
 }
 
-// stands says whether nothing has happened since a change to anybody in the lists of a shard.
-func (m *memory) stands(role string, known *knownShard) bool {
+// since gives the members of a shard to whom something has happened since it came to what is known. It says false when it is not known of
+// each whether something has.
+func (m *memory) since(role string, known *knownShard) (ids map[string]bool, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.everything <= known.at &&
-		(len(known.origin.inRole) == 0 || m.changed[listKey{name: role}] <= known.at) &&
-		(known.origin.slice == "" || m.changed[listKey{slice: true, name: known.origin.slice}] <= known.at)
+	if m.everything > known.at {
+		return nil, false
+	}
+	ids = map[string]bool{}
+	for _, list := range known.origin.lists(role) {
+		if !m.changed[list].since(known.at, ids) {
+			return nil, false
+		}
+	}
+	return ids, true
 }
 
 // changes enters a change of somebody who is in lists.
-func (m *memory) changes(lists []listKey) {
+func (m *memory) changes(id string, lists []listKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.changed)+len(lists) > maxChanged {
@@ -137,7 +197,16 @@ func (m *memory) changes(lists []listKey) {
 	}
 	m.last++
 	for _, list := range lists {
-		m.changed[list] = m.last
+		of := m.changed[list]
+		if of == nil {
+			of = &listChanges{}
+			m.changed[list] = of
+		}
+		if len(of.recent) == m.recent {
+			of.forgotten = of.recent[0].number
+			of.recent = slices.Delete(of.recent, 0, 1)
+		}
+		of.recent = append(of.recent, memberChange{number: m.last, id: id})
 	}
 }
 
@@ -153,7 +222,7 @@ func (w *watcher) observe(ctx context.Context, before, after client.Object) {
 	switch object := either(before, after).(type) {
 	case *v1alpha1.ScimUser:
 		if differs(before, after) {
-			w.memory.changes(w.listsOf(ctx, object.Name))
+			w.memory.changes(object.Name, w.listsOf(ctx, object.Name))
 		}
 	case *v1alpha1.ScimClaim:
 		if object.Spec.Attribute != v1alpha1.ClaimUserName || !differs(before, after) {
@@ -161,7 +230,7 @@ func (w *watcher) observe(ctx context.Context, before, after client.Object) {
 		}
 		for _, claim := range []client.Object{before, after} {
 			if claim, ok := claim.(*v1alpha1.ScimClaim); ok {
-				w.memory.changes(w.listsOf(ctx, claim.Spec.Owner))
+				w.memory.changes(claim.Spec.Owner, w.listsOf(ctx, claim.Spec.Owner))
 			}
 		}
 	case *v1alpha1.ClusterAccessGrant, *v1alpha1.AccessGrant, *v1alpha1.ScimRole, *rbacv1.ClusterRoleBinding, *rbacv1.RoleBinding,

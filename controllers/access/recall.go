@@ -27,11 +27,15 @@ func (g *gatherer) begin() {
 // addMembers makes the planner know what it needs of the members of a shard: what they came to the last time, or the users themselves.
 func (g *gatherer) addMembers(ctx context.Context, role, label string, members []string, from origin) error {
 	key, doubtful := access.PartKey{Role: role, Label: label}, g.isDoubtful(role, label)
-	if !doubtful && g.recall(key, from) {
-		return nil
+	unread := members
+	if !doubtful {
+		var stands bool
+		if unread, stands = g.recall(key, from, members); stands {
+			return nil
+		}
 	}
 	before := g.absent
-	if err := g.addUsers(ctx, members, doubtful); err != nil {
+	if err := g.addUsers(ctx, unread, doubtful); err != nil {
 		return err
 	}
 	// What was looked at live may be newer than the caches, whose events say when it is over. So it is not kept.
@@ -40,24 +44,53 @@ func (g *gatherer) addMembers(ctx context.Context, role, label string, members [
 		for _, piece := range access.PieceLabels(label, len(members)) {
 			known.parts[piece] = nil
 		}
+		known.users = g.usersOfShard(members, known.absent)
 		g.used[key] = known
 	}
 	return nil
 }
 
-// recall takes over what a shard came to, if it would come to the same. For a frozen grant, who is in a role is worked out in more than one
-// way, for which its users must be known.
-func (g *gatherer) recall(key access.PartKey, from origin) bool {
+// usersOfShard are the members as they were found. When somebody was absent there is nothing to take over the next time, because each pass
+// counts who is.
+func (g *gatherer) usersOfShard(members []string, absent int) []access.User {
+	if absent > 0 {
+		return nil
+	}
+	users := make([]access.User, len(members))
+	for i, id := range members {
+		users[i] = g.state.Users[id]
+	}
+	return users
+}
+
+// recall takes over what a shard came to, if it would come to the same. If not, it takes over those of its members to whom nothing has
+// happened, and gives the others. For a frozen grant, who is in a role is worked out in more than one way, for which its users must be
+// known.
+func (g *gatherer) recall(key access.PartKey, from origin, members []string) (unread []string, stands bool) {
 	known := g.past.shards[key]
-	if g.memory == nil || isFrozen(g.grant) || known == nil || !known.origin.is(from) || !g.memory.stands(key.Role, known) {
-		return false
+	if g.memory == nil || isFrozen(g.grant) || known == nil || !known.origin.is(from) {
+		return members, false
 	}
-	g.absent += known.absent
-	for label, part := range known.parts {
-		g.state.Known[access.PartKey{Role: key.Role, Label: label}] = part
+	changed, ok := g.memory.since(key.Role, known)
+	if !ok || len(changed) > 0 && (g.lookLive() || known.users == nil) {
+		return members, false
 	}
-	g.used[key] = known
-	return true
+	if len(changed) == 0 {
+		g.absent += known.absent
+		for label, part := range known.parts {
+			g.state.Known[access.PartKey{Role: key.Role, Label: label}] = part
+		}
+		g.used[key] = known
+		return nil, true
+	}
+	for i, id := range members {
+		if changed[id] {
+			unread = append(unread, id)
+		} else if _, read := g.state.Users[id]; !read {
+			g.state.Users[id] = known.users[i]
+		}
+	}
+	return unread, false
 }
 
 // reconsider reads again what was taken over of shards some of whose members were absent, when objects have been found live that the cache

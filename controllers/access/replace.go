@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -32,29 +31,34 @@ func (r *Reconciler) change(ctx context.Context, want access.Binding, uid types.
 }
 
 // replacement is the binding of the cache with the subjects as wanted; nil when more than these differs. It shares no memory with
-// anything, because the client decodes the answer into it.
+// anything, because the client decodes the answer into it. The subjects of the cache, of which there may be 1,000, are not copied for it.
 func (r *Reconciler) replacement(ctx context.Context, want access.Binding, uid types.UID) (client.Object, error) {
 	cached := object(want.Key)
-	if err := r.cache.Get(ctx, client.ObjectKeyFromObject(cached), cached); err != nil {
+	if err := r.cache.Get(ctx, client.ObjectKeyFromObject(cached), cached, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, client.IgnoreNotFound(err)
 	}
-	present := describe(cached, roleRefOf(cached))
+	present := describeFrame(cached, roleRefOf(cached))
 	if present.UID != uid || present.RoleRef != want.RoleRef || present.Owner != want.Owner || !bears(present.Labels, want.Labels) {
 		return nil, nil
 	}
-	annotations := maps.Clone(cached.GetAnnotations())
+	var replacement client.Object
+	switch binding := cached.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		replacement = &rbacv1.ClusterRoleBinding{
+			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: slices.Clone(want.Subjects),
+		}
+	case *rbacv1.RoleBinding:
+		replacement = &rbacv1.RoleBinding{
+			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: slices.Clone(want.Subjects),
+		}
+	}
+	annotations := replacement.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
 	annotations[v1alpha1.AnnotationPeople] = access.EncodePeople(want.People)
-	cached.SetAnnotations(annotations)
-	switch binding := cached.(type) {
-	case *rbacv1.ClusterRoleBinding:
-		binding.Subjects = slices.Clone(want.Subjects)
-	case *rbacv1.RoleBinding:
-		binding.Subjects = slices.Clone(want.Subjects)
-	}
-	return cached, nil
+	replacement.SetAnnotations(annotations)
+	return replacement, nil
 }
 
 // bears says whether labels are as wanted; there may be others.

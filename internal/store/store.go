@@ -51,6 +51,8 @@ type Store struct {
 	log    logr.Logger
 	rand   io.Reader
 	queue  *lanes
+	// written says where the cache may be behind.
+	written *written
 	// matching and events may be nil.
 	matching Matching
 	events   events.EventRecorder
@@ -77,7 +79,7 @@ func New(c Config) (*Store, error) {
 	}
 	return &Store{
 		client: c.Client, cache: c.Cache, synced: c.Synced, clock: c.Clock, log: c.Log, rand: c.Rand,
-		queue: newLanes(), matching: c.Matching, events: c.Events,
+		queue: newLanes(), written: newWritten(), matching: c.Matching, events: c.Events,
 	}, nil
 }
 

@@ -161,9 +161,12 @@ func orRefuse(err error, refuse func() error) error {
 	return err
 }
 
-// UpdateUser reads the user live, calls change with a copy, and writes what change made of its spec, unless that is equal to
-// what was read. A new userName is claimed first. A local user becomes the directory's in the same write.
+// UpdateUser calls change with a copy of the user as it is, and writes what change made of its spec, unless that is equal to what is
+// there. A new userName is claimed first. A local user becomes the directory's in the same write. change may be called several times.
 func (s *Store) UpdateUser(ctx context.Context, directory, id string, change func(*v1alpha1.ScimUser) error) (*v1alpha1.ScimUser, error) {
+	if written := s.updateKnown(ctx, directory, id, change); written != nil {
+		return written, nil
+	}
 	var last error
 	for attempt := range maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
@@ -187,6 +190,31 @@ func (s *Store) UpdateUser(ctx context.Context, directory, id string, change fun
 		last = err
 	}
 	return nil, tryAgain(textContention, last)
+}
+
+// updateKnown changes the user as the cache has it. A write at that version succeeds only if the user has been so all the time since the
+// request came, so it spares a live read and is as good as one. Whatever else comes of it, such as that nothing would change, means
+// nothing, because the cache may be behind: then it gives nil, and everything is decided on what is read live.
+func (s *Store) updateKnown(ctx context.Context, directory, id string, change func(*v1alpha1.ScimUser) error) *v1alpha1.ScimUser {
+	user := &v1alpha1.ScimUser{}
+	if !s.synced() || !possibleName(id) || s.cache.Get(ctx, client.ObjectKey{Name: id}, user) != nil || !alive(user) || !belongs(user, directory) {
+		return nil
+	}
+	if s.written.behind(user, s.clock.Now()) {
+		return nil
+	}
+	next := user.DeepCopy()
+	if change(next) != nil || ClaimNameOf(next) != ClaimNameOf(user) || next.Spec.ExternalID != user.Spec.ExternalID {
+		return nil // What concerns others is decided in the order in which it always was.
+	}
+	if spec := next.Spec; sameUserSpec(&user.Spec, &spec) {
+		return nil
+	}
+	written, err := s.writeUser(ctx, directory, user, next)
+	if err != nil {
+		return nil
+	}
+	return written
 }
 
 // writeUser writes next over user, which was read live, or nothing if the two are equal.

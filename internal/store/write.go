@@ -15,6 +15,7 @@ func (s *Store) create(ctx context.Context, point failpoint.Point, obj client.Ob
 	failpoint.Hit(point, failpoint.Before)
 	err := s.client.Create(ctx, obj)
 	failpoint.Hit(point, failpoint.After)
+	s.note(obj, err)
 	return err
 }
 
@@ -23,6 +24,7 @@ func (s *Store) update(ctx context.Context, point failpoint.Point, obj client.Ob
 	failpoint.Hit(point, failpoint.Before)
 	err := s.client.Update(ctx, obj)
 	failpoint.Hit(point, failpoint.After)
+	s.note(obj, err)
 	return err
 }
 
@@ -32,6 +34,7 @@ func (s *Store) annotate(ctx context.Context, point failpoint.Point, obj, base c
 	failpoint.Hit(point, failpoint.Before)
 	err := s.client.Patch(ctx, obj, patch)
 	failpoint.Hit(point, failpoint.After)
+	s.note(obj, err)
 	return err
 }
 

@@ -174,6 +174,21 @@ func fenceRules() []rule {
 			},
 		},
 		{
+			reason: "nobody but the operator is held to it", policy: bindingsPolicy, message: systems,
+			present: []try{
+				create(admin, widely(otherLabels, "view", ada)),
+				create(admin, strings.Replace(widely(ownLabels, "view", ada), "name: b", "name: 'system:mine'", 1)),
+			},
+			accept: []try{
+				create(admin, narrowly(ownLabels, "ClusterRole", "cluster-admin", subject("Group", "system:masters"))),
+				create(admin, narrowly("labels: {}", "Role", "anything", "{kind: ServiceAccount, name: scim-operator-server, namespace: scim-operator-system}")),
+				patch(admin, subjects(subject("User", "system:anonymous"))), patch(admin, `{kind: ClusterRoleBinding, metadata: {name: b}, subjects: null}`),
+				remove(admin, widely(otherLabels, "view", ada)), remove(admin, `{kind: ClusterRoleBinding, metadata: {name: 'system:mine'}}`),
+				create(admin, narrowly(otherLabels, "ClusterRole", "view", largest()...)),
+			},
+			refuse: []try{create(controller, narrowly(ownLabels, "ClusterRole", "view", subject("User", "system:anonymous")))},
+		},
+		{
 			reason: "the largest binding stays in the budget", policy: bindingsPolicy, message: systems,
 			present: []try{create(controller, widely(ownLabels, "view", largest()...))},
 			accept: []try{
