@@ -114,6 +114,9 @@ func (s *Server) start(ctx context.Context) error {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, output)
 	}
+	if err := s.configure(data); err != nil {
+		return err
+	}
 	if err := s.writeCertificate(data); err != nil {
 		return err
 	}
@@ -126,6 +129,33 @@ func (s *Server) start(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// configure writes what a benchmark may take back: nothing need outlive the server, and a test may read what was said to it.
+func (s *Server) configure(data string) error {
+	file, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nlog_statement = all\n")
+	return errors.Join(err, file.Close())
+}
+
+// BehaveAsInstalled gives the server the settings back that it has where people use it: what it has committed is on the disk, and it does
+// not write down each statement. Without them it is faster than any that keeps something.
+func (s *Server) BehaveAsInstalled(ctx context.Context) error {
+	conn, err := s.AsSuperuser(ctx, "postgres")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	for _, setting := range []string{"fsync = on", "synchronous_commit = on", "full_page_writes = on", "log_statement = 'none'"} {
+		if _, err := conn.Exec(ctx, "ALTER SYSTEM SET "+setting); err != nil {
+			return err
+		}
+	}
+	_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
+	return err
 }
 
 var errEnded = errors.New("the server ended")
@@ -144,8 +174,7 @@ func (s *Server) run(ctx context.Context, data string) error {
 	s.Port = port
 	// The server must outlive the context of whoever started it: Stop ends it.
 	server := s.command(context.WithoutCancel(ctx), "postgres", "-D", data, "-p", strconv.Itoa(int(port)),
-		"-c", "listen_addresses="+host, "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "synchronous_commit=off",
-		"-c", "full_page_writes=off", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "ssl=on", "-c", "log_statement=all",
+		"-c", "listen_addresses="+host, "-c", "unix_socket_directories=", "-c", "shared_buffers=16MB", "-c", "max_connections=60", "-c", "ssl=on",
 		"-c", "autovacuum=off", "-c", "jit=off")
 	server.Stdout, server.Stderr = log, log
 	if err := server.Start(); err != nil {
