@@ -117,6 +117,8 @@ func (w *wire) pass(conn net.Conn) {
 type web struct {
 	address string
 	state   atomic.Pointer[webState]
+	// lie answers in the place of the app, or says false.
+	lie atomic.Pointer[func(http.ResponseWriter, *http.Request) bool]
 }
 
 // webKey is the key of a request's context for the state whose exchange it is.
@@ -146,6 +148,9 @@ func newWeb(t testing.TB, target string, secure *tls.Config) *web {
 		return nil
 	}
 	server := &http.Server{ReadHeaderTimeout: time.Minute, TLSConfig: secure, Handler: http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		if lie := w.lie.Load(); lie != nil && (*lie)(writer, request) {
+			return
+		}
 		s := w.state.Load()
 		if s.count.Add(1) == s.at {
 			if !s.answered {
