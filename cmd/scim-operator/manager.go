@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"time"
@@ -30,6 +31,7 @@ type processFlags struct {
 	namespace      string
 	healthAddress  string
 	metricsAddress string
+	profileAddress string
 }
 
 // bind adds the flags; the subcommands say what the URL and the namespace are to them.
@@ -39,6 +41,7 @@ func (f *processFlags) bind(cmd *cobra.Command, externalURL, namespace string) {
 	flags.StringVar(&f.namespace, "namespace", defaultNamespace(), namespace+"; default is POD_NAMESPACE")
 	flags.StringVar(&f.healthAddress, "health-address", ":8081", "address of /livez and /readyz; 0 for none")
 	flags.StringVar(&f.metricsAddress, "metrics-address", "0", "address of /metrics, over HTTPS and with the API server's authorisation; 0 for none")
+	flags.StringVar(&f.profileAddress, "profile-address", "0", "loopback address of /debug/pprof, for kubectl port-forward and Go's profiler; 0 for none")
 }
 
 func defaultNamespace() string {
@@ -49,6 +52,9 @@ func defaultNamespace() string {
 }
 
 func (f *processFlags) validate() error {
+	if err := f.validateProfileAddress(); err != nil {
+		return err
+	}
 	if f.externalURL == "" {
 		return nil
 	}
@@ -58,6 +64,21 @@ func (f *processFlags) validate() error {
 	}
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("flag --external-url: %q must be a URL such as https://scim.example.com", u.Redacted())
+	}
+	return nil
+}
+
+// validateProfileAddress refuses to show profiles to a network: nobody signs in to see them, and a profile of the heap shows what is in it.
+func (f *processFlags) validateProfileAddress() error {
+	if f.profileAddress == "0" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(f.profileAddress)
+	if err != nil {
+		return fmt.Errorf("flag --profile-address: %w", err)
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("flag --profile-address: %q is no loopback address such as 127.0.0.1:6060", f.profileAddress)
 	}
 	return nil
 }
@@ -89,6 +110,7 @@ func newManager(cfg *rest.Config, f *processFlags, log logr.Logger, adjust func(
 		Scheme:                  scheme,
 		Logger:                  log,
 		HealthProbeBindAddress:  f.healthAddress,
+		PprofBindAddress:        f.profileAddress,
 		LivenessEndpointName:    "/livez",
 		Metrics:                 metricsserver.Options{BindAddress: f.metricsAddress, SecureServing: true, FilterProvider: filters.WithAuthenticationAndAuthorization},
 		WebhookServer:           webhook.NewServer(webhook.Options{Port: -1}),

@@ -43,15 +43,17 @@ func TestRunRefuses(t *testing.T) {
 		args   []string
 		want   string
 	}{
-		"unknown":     {"a subcommand must exist", []string{"nothing"}, "unknown command"},
-		"level":       {"a level must exist", []string{"server", "--log-level=loud"}, "--log-level"},
-		"url":         {"the external URL must be one", []string{"server", kubeconfig, "--external-url=scim.example.com"}, "--external-url"},
-		"query":       {"a base URL has no query (RFC 7644 section 1.3)", []string{"server", kubeconfig, "--external-url=https://scim.example.com?x=y"}, "--external-url"},
-		"perSource":   {"no guess at all would be the default", []string{"server", kubeconfig, "--max-failures-per-source=0"}, "--max-failures-per-source"},
-		"failures":    {"nor is there less than none", []string{"server", kubeconfig, "--max-failures=-1"}, "--max-failures:"},
-		"connections": {"nobody could connect", []string{"server", kubeconfig, "--max-connections=0"}, "--max-connections"},
-		"noTLS":       {"tokens must not cross a network in the clear", []string{"server", kubeconfig, "--listen-address=127.0.0.1:0", "--health-address=0"}, "certificate"},
-		"notLoopback": {"plain HTTP is for loopback addresses", []string{"server", kubeconfig, "--insecure-http", "--listen-address=0.0.0.0:0", "--health-address=0"}, "loopback"},
+		"unknown":        {"a subcommand must exist", []string{"nothing"}, "unknown command"},
+		"level":          {"a level must exist", []string{"server", "--log-level=loud"}, "--log-level"},
+		"url":            {"the external URL must be one", []string{"server", kubeconfig, "--external-url=scim.example.com"}, "--external-url"},
+		"query":          {"a base URL has no query (RFC 7644 section 1.3)", []string{"server", kubeconfig, "--external-url=https://scim.example.com?x=y"}, "--external-url"},
+		"perSource":      {"no guess at all would be the default", []string{"server", kubeconfig, "--max-failures-per-source=0"}, "--max-failures-per-source"},
+		"failures":       {"nor is there less than none", []string{"server", kubeconfig, "--max-failures=-1"}, "--max-failures:"},
+		"connections":    {"nobody could connect", []string{"server", kubeconfig, "--max-connections=0"}, "--max-connections"},
+		"noTLS":          {"tokens must not cross a network in the clear", []string{"server", kubeconfig, "--listen-address=127.0.0.1:0", "--health-address=0"}, "certificate"},
+		"profileToAll":   {"whoever sees a profile sees what is in memory", []string{"controller", kubeconfig, "--profile-address=:6060", "--health-address=0"}, "loopback"},
+		"profileNowhere": {"an address has a port", []string{"controller", kubeconfig, "--profile-address=127.0.0.1", "--health-address=0"}, "--profile-address"},
+		"notLoopback":    {"plain HTTP is for loopback addresses", []string{"server", kubeconfig, "--insecure-http", "--listen-address=0.0.0.0:0", "--health-address=0"}, "loopback"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

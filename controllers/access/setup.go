@@ -34,7 +34,7 @@ type Options struct {
 	BindableRoles []string
 	// RequiredSubjectPrefix is what the Kubernetes names of all users must begin with; empty for nothing.
 	RequiredSubjectPrefix string
-	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 4, so that a large grant keeps no
+	// MaxConcurrentReconciles is the number of grants that are worked on at the same time; 0 means 8, so that a large grant keeps no
 	// revocation of another waiting.
 	MaxConcurrentReconciles int
 	// Clock tells the time; nil means the real one.
@@ -46,7 +46,7 @@ type Options struct {
 }
 
 // defaultWorkers is the number of grants that are worked on at the same time.
-const defaultWorkers = 4
+const defaultWorkers = 8
 
 // CacheOptions restricts the manager's cache to the bindings that the operator wrote. Put it into cache.Options.ByObject: without it
 // the controller works, and holds every binding of the cluster in memory.
