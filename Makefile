@@ -8,6 +8,8 @@ SHELL := bash
 REPLICAS ?= 1
 # ARGS goes to go test, for example: make test ARGS='-run TestCreate ./internal/store/'
 ARGS ?= ./...
+# LONGEST are the packages whose tests take longest. With all tests they come first, so that none runs alone in the end.
+LONGEST := ./test/e2e/ ./test/apps/ ./internal/connector/...
 # FUZZTIME is how long make fuzz runs each target, for example 10m.
 FUZZTIME ?= 20s
 IMAGE ?= scim-operator:latest
@@ -59,7 +61,7 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, the ch
 test: ## Run all tests, against a real API server and real apps; installs or builds what they need.
 	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; slapd="$$(hack/slapd.sh)"; \
 		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
-		go test -timeout=40m $(ARGS)
+		go test -timeout=40m $(if $(filter-out ./...,$(ARGS)),,$(LONGEST)) $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
