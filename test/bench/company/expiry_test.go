@@ -55,6 +55,7 @@ func (c *company) grantUntil(b *testing.B, prefix string) time.Time {
 		return create(ctx, c.kube, made[i])
 	})
 	c.seen.await(b, "all grants are in effect", func(all map[place]bound) bool { return c.inEffect(all, prefix) == expiring })
+	c.audit.await(b, settled) // Their statuses, which are written once more, take their time too.
 	end := time.Now().Add(time.Since(began) + settled + 2*notice).Truncate(time.Second)
 	each(b, expiring, func(ctx context.Context, i int) error {
 		patch := fmt.Sprintf(`{"spec":{"validity":{"expiresAt":%q}}}`, end.UTC().Format(time.RFC3339))
