@@ -16,6 +16,7 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/directories"
 	"github.com/scim-operator/scim-operator/controllers/guard"
 	"github.com/scim-operator/scim-operator/controllers/memberships"
+	"github.com/scim-operator/scim-operator/controllers/metrics"
 	"github.com/scim-operator/scim-operator/controllers/roles"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -84,6 +85,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		}},
 		{"roles", func() error { return roles.SetupWithManager(mgr, roles.Options{Calm: calm.Await}) }},
 		{"apps", func() error { return apps.SetupWithManager(mgr, options.Apps) }},
+		{"metrics", func() error { return metrics.SetupWithManager(mgr) }},
 	}
 	for _, setup := range setups {
 		if err := setup.add(); err != nil {

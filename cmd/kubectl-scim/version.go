@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
+	"github.com/scim-operator/scim-operator/internal/build"
 )
 
 // versionInfo is what the plugin was built from.
@@ -38,22 +38,10 @@ func newVersionCommand(env *cli.Env) *cobra.Command {
 	return cmd
 }
 
-// readVersion asks the Go runtime, which knows the module's version and the commit that the binary was built from.
 func readVersion() versionInfo {
-	info := versionInfo{
-		Version: "(devel)", GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, APIVersion: v1alpha1.GroupVersion.String(),
+	from := build.Read()
+	return versionInfo{
+		Version: from.Version, Revision: from.Revision, GoVersion: from.GoVersion,
+		Platform: runtime.GOOS + "/" + runtime.GOARCH, APIVersion: v1alpha1.GroupVersion.String(),
 	}
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return info
-	}
-	if build.Main.Version != "" {
-		info.Version = build.Main.Version
-	}
-	for _, setting := range build.Settings {
-		if setting.Key == "vcs.revision" {
-			info.Revision = setting.Value
-		}
-	}
-	return info
 }

@@ -20,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/scim-operator/scim-operator/internal/metrics"
 )
 
 // managerShutdownTimeout leaves the listener's own fifteen seconds, and a little for the caches after it.
@@ -103,6 +105,9 @@ func process(shared *sharedFlags, run func(context.Context, *rest.Config, logr.L
 func newManager(cfg *rest.Config, f *processFlags, log logr.Logger, adjust func(*ctrl.Options)) (manager.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
+		return nil, err
+	}
+	if err := metrics.RegisterBuild(); err != nil {
 		return nil, err
 	}
 	shutdown := managerShutdownTimeout

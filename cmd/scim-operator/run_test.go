@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,7 +90,12 @@ func TestServer(t *testing.T) {
 	if got := status(t, "http://"+health+"/livez"); got != http.StatusOK {
 		t.Errorf("/livez answers %d", got)
 	}
-	if got := status(t, "https://"+metrics+"/metrics"); got != http.StatusUnauthorized {
+	var got int
+	poll(t, "metrics are served", func() bool {
+		got = status(t, "https://"+metrics+"/metrics")
+		return got != 0
+	})
+	if got != http.StatusUnauthorized {
 		t.Errorf("/metrics without a token of the API server answers %d, want 401", got)
 	}
 	created := createUser(t, address, authorities, testToken)
@@ -110,6 +116,11 @@ func TestServer(t *testing.T) {
 		return kube.Get(t.Context(), client.ObjectKey{Name: "okta"}, directory) == nil && directory.Status.LastRequestTime != nil
 	})
 	expectGuessesEnd(t, address, authorities)
+	poll(t, "requests are counted", func() bool {
+		all := samples(t)
+		return slices.Contains(all, `scim_operator_scim_requests_total{code="201",directory="okta",method="POST",route="/Users"} 1`) &&
+			slices.Contains(all, `scim_operator_scim_requests_total{code="401",directory="okta",method="POST",route=""} 1`)
+	})
 	cancel()
 	if got := <-code; got != 0 {
 		t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())

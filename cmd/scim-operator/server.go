@@ -171,6 +171,10 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 	if err := identities.Watch(ctx, mgr.GetCache()); err != nil {
 		return nil, nil, fmt.Errorf("keeping the lists of the store: %w", err)
 	}
+	metrics, err := server.NewMetrics()
+	if err != nil {
+		return nil, nil, err
+	}
 	activity := server.NewActivity(server.StatusSightings{Client: live}, nil, log.WithName("activity"))
 	handler, err := server.New(server.Config{
 		Store:           identities,
@@ -180,6 +184,7 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 		Activity:        activity,
 		Log:             log.WithName("scim"),
 		Audit:           audit,
+		Metrics:         metrics,
 		ExternalURL:     f.externalURL,
 		UserBodyLimit:   f.userBodyLimit,
 		GroupBodyLimit:  f.groupBodyLimit,

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/scim-operator/scim-operator/controllers/metrics"
+	"github.com/scim-operator/scim-operator/internal/metrics"
 )
 
 // counters are what the controller tells of itself.

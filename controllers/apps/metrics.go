@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
-	shared "github.com/scim-operator/scim-operator/controllers/metrics"
 	"github.com/scim-operator/scim-operator/internal/accounts"
 	"github.com/scim-operator/scim-operator/internal/connector"
+	shared "github.com/scim-operator/scim-operator/internal/metrics"
 )
 
 // metrics are bounded by the number of AppConnections, which people write.

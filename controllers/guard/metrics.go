@@ -3,7 +3,7 @@ package guard
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	ours "github.com/scim-operator/scim-operator/controllers/metrics"
+	ours "github.com/scim-operator/scim-operator/internal/metrics"
 )
 
 // metrics are what the guard tells of itself.

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// logRequest writes the one line that a request leaves behind: who did what to which resource, and what came of it. It has no
+// logRequest counts a request and writes the one line that it leaves behind: who did what to which resource, and what came of it. It has no
 // values, no query, no body and no token. Causes are written only for trouble on this side, and for what the cluster's own rules
 // forbid, because nobody else can tell which rule it was: those of other refused requests may quote what the client sent.
 func (h *Handler) logRequest(c *call, a *answer) {
@@ -36,6 +36,7 @@ func (h *Handler) logRequest(c *call, a *answer) {
 	if c.stack != "" {
 		fields = append(fields, "stack", c.stack)
 	}
+	h.cfg.Metrics.count(c, a.status, h.cfg.Clock.Now())
 	if h.cfg.Audit != nil {
 		h.cfg.Audit.write(h.auditLine(c, a))
 	}

@@ -59,6 +59,8 @@ type Config struct {
 	Log logr.Logger
 	// Audit gets one line a request; it may be nil.
 	Audit *AuditLog
+	// Metrics count the requests; it may be nil.
+	Metrics *Metrics
 	// Clock measures durations; nil means the real one.
 	Clock clock.PassiveClock
 

@@ -24,7 +24,9 @@ type lie struct {
 }
 
 func lies() []lie {
-	lists := func(r *http.Request) bool { return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Users") }
+	lists := func(r *http.Request) bool {
+		return r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/Users")
+	}
 	always := func(header, value string, status int, body string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set(header, value)

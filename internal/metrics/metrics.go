@@ -1,4 +1,4 @@
-// Package metrics enters the controllers' metrics into the registry that the manager serves.
+// Package metrics enters metrics into the registry that the manager serves.
 package metrics
 
 import (
@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/scim-operator/scim-operator/internal/build"
 )
 
 // Registered enters a collector into the registry of the process, or gives the one that is there: a process may have several managers.
@@ -22,4 +24,18 @@ func Registered[C prometheus.Collector](collector C) (C, error) {
 		return collector, fmt.Errorf("registering a metric: %w", err)
 	}
 	return collector, nil
+}
+
+// RegisterBuild enters what the binary was built from.
+func RegisterBuild() error {
+	info, err := Registered(prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "scim_operator_build_info",
+		Help: "Always 1. The labels say what the binary was built from.",
+	}, []string{"version", "revision", "goversion"}))
+	if err != nil {
+		return err
+	}
+	from := build.Read()
+	info.WithLabelValues(from.Version, from.Revision, from.GoVersion).Set(1)
+	return nil
 }

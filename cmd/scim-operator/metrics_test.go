@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/server"
+	"github.com/scim-operator/scim-operator/test/apiserver"
+)
+
+// metricsPage is the documentation of every metric.
+var metricsPage = filepath.Join("..", "..", "docs", "metrics.md")
+
+// TestControllerMetrics runs the controller, and wants the metrics of statuses to say what the statuses say, and the documentation to have
+// each metric of the operator, with its labels and its help.
+func TestControllerMetrics(t *testing.T) {
+	kube := newKube(t)
+	grant := &v1alpha1.ClusterAccessGrant{ObjectMeta: metav1.ObjectMeta{Name: "measured"}}
+	grant.Spec.Roles = []v1alpha1.RoleSelector{{DisplayName: "Nobody has this"}}
+	grant.Spec.To = v1alpha1.GrantTarget{Kind: v1alpha1.KindClusterRole, Name: "view"}
+	grant.Spec.Scope = v1alpha1.ScopeCluster
+	must(t, kube.Create(t.Context(), grant))
+	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: "measured"}}
+	directory.Spec.Credentials = []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "absent"}}}
+	must(t, kube.Create(t.Context(), directory))
+
+	health := freeAddress(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out buffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{
+			"controller", "--kubeconfig=" + apiserver.Kubeconfig(t, apiserver.Config()), "--namespace=" + namespace, "--health-address=" + health,
+			"--bindable-cluster-roles=view",
+		}, &out, &out)
+	}()
+	poll(t, "the controller is ready", func() bool { return status(t, "http://"+health+"/readyz") == http.StatusOK })
+	for _, want := range []string{
+		`scim_operator_directory_ready{directory="measured"} 0`,
+		`scim_operator_directory_users{directory="measured",state="active"} 0`,
+		`scim_operator_directory_roles{directory="measured"} 0`,
+	} {
+		poll(t, want, func() bool { return slices.Contains(samples(t), want) })
+	}
+	poll(t, "grants are counted", func() bool {
+		return slices.ContainsFunc(samples(t), func(s string) bool {
+			return strings.HasPrefix(s, `scim_operator_grants{kind="ClusterAccessGrant"`) && !strings.HasSuffix(s, " 0")
+		})
+	})
+	must(t, kube.Delete(t.Context(), directory))
+	poll(t, "what is deleted is told of no more", func() bool {
+		return !slices.ContainsFunc(samples(t), func(s string) bool { return strings.Contains(s, `directory="measured"`) })
+	})
+	cancel()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())
+	}
+	if _, err := server.NewMetrics(); err != nil { // the server's are in the same table
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(metricsPage)
+	must(t, err)
+	var documented []string
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "| `scim_operator_") {
+			documented = append(documented, strings.TrimSpace(line))
+		}
+	}
+	if want := table(); !slices.Equal(want, documented) {
+		t.Errorf("the table of docs/metrics.md should be:\n%s\n\n(-should be +is):\n%s", strings.Join(want, "\n"), cmp.Diff(want, documented))
+	}
+}
+
+// samples are the gauges and counters of the operator that the process tells of, as the text format has them.
+func samples(t *testing.T) []string {
+	t.Helper()
+	families, err := ctrlmetrics.Registry.Gather()
+	must(t, err)
+	var all []string
+	for _, family := range families {
+		if !strings.HasPrefix(family.GetName(), "scim_operator_") {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			var labels []string
+			for _, pair := range metric.GetLabel() {
+				labels = append(labels, fmt.Sprintf("%s=%q", pair.GetName(), pair.GetValue()))
+			}
+			all = append(all, fmt.Sprintf("%s{%s} %v", family.GetName(), strings.Join(labels, ","), metric.GetGauge().GetValue()+metric.GetCounter().GetValue()))
+		}
+	}
+	return all
+}
+
+// ofDesc reads the text of a description, which is all that it says of itself.
+var ofDesc = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.*)", unit: "", constLabels: \{\}, variableLabels: \{(.*)\}\}$`)
+
+// table has a line for each metric of the operator that is in the registry, by name.
+func table() []string {
+	descs := make(chan *prometheus.Desc)
+	go func() {
+		ctrlmetrics.Registry.(interface{ Describe(chan<- *prometheus.Desc) }).Describe(descs)
+		close(descs)
+	}()
+	var lines []string
+	for desc := range descs {
+		parts := ofDesc.FindStringSubmatch(desc.String())
+		if len(parts) < 4 || !strings.HasPrefix(parts[1], "scim_operator_") {
+			continue
+		}
+		labels := strings.ReplaceAll(parts[3], ",", ", ")
+		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |", parts[1], labels, parts[2]))
+	}
+	slices.Sort(lines)
+	return lines
+}
