@@ -18,7 +18,7 @@ import (
 // restricted profile of the Pod Security Standards.
 func TestServerAccepts(t *testing.T) {
 	makeNamespace(t)
-	for name, v := range map[string]values{"default": nil, "every value": everyValue, "apps": appValues} {
+	for name, v := range map[string]values{"default": nil, "every value": everyValue, "apps": appValues, "placement": {"server": placement, "controller": placement}} {
 		t.Run(name, func(t *testing.T) {
 			if out := dryRun(t, template(t, v)); strings.Contains(out.stderr, "Warning") {
 				t.Errorf("the API server warns: %s", out.stderr)
@@ -84,6 +84,18 @@ func TestNotesWithoutValues(t *testing.T) {
 	}
 }
 
+// TestNotesOfCertManager: nobody is told to make the Secret that cert-manager makes.
+func TestNotesOfCertManager(t *testing.T) {
+	v := values{"server": values{"tls": values{"secretName": "s", "certManager": values{"enabled": true, "issuerRef": values{"name": "public"}}}}}
+	notes, name := notes(t, v), render(t, v)[certificateKey].GetName()
+	if want := "-n " + namespace + " wait --for=condition=Ready certificate/" + name + "\n\n2. "; !strings.Contains(notes, want) {
+		t.Errorf("the notes lack %q:\n%s", want, notes)
+	}
+	if strings.Contains(notes, "create secret tls") {
+		t.Errorf("the notes make the Secret of cert-manager:\n%s", notes)
+	}
+}
+
 // TestLife: Helm installs the chart, upgrades it, and leaves the definitions and the people when it uninstalls it.
 func TestLife(t *testing.T) {
 	const installed = "installed"
@@ -93,8 +105,11 @@ func TestLife(t *testing.T) {
 	mustHelm(t, append([]string{"install", release, chartDir, "--take-ownership"}, cluster...)...)
 	mustKubectl(t, "{apiVersion: scim-operator.io/v1alpha1, kind: ScimUser, metadata: {name: stays}, spec: {userName: stays}}", "apply", "-f", "-")
 
-	less := values{"access": values{"bindableClusterRoles": []string{"view"}}}
-	mustHelm(t, append([]string{"upgrade", release, chartDir, "--values", less.file(t)}, cluster...)...)
+	other := values{"access": values{"bindableClusterRoles": []string{"view"}}, "server": values{
+		"service": values{"type": "LoadBalancer"}, "ingress": values{"enabled": true, "host": "scim.example.com"}, "autoscaling": values{"enabled": true},
+	}}
+	mustHelm(t, append([]string{"upgrade", release, chartDir, "--values", other.file(t)}, cluster...)...)
+	mustKubectl(t, "", "get", "--namespace", installed, "ingress/scim-operator-server", "horizontalpodautoscaler/scim-operator-server")
 	rule := `jsonpath={.rules[?(@.verbs[0]=="bind")].resourceNames}`
 	if got := mustKubectl(t, "", "get", "clusterrole", "scim-operator-controller", "-o", rule).stdout; got != `["view"]` {
 		t.Errorf("after the upgrade the controller may bind %s, want view alone", got)
@@ -110,8 +125,10 @@ func TestLife(t *testing.T) {
 			t.Errorf("uninstalling deletes %s; these stay: %v", name, left)
 		}
 	}
-	for _, kind := range []string{"deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets", "clusterroles,clusterrolebindings",
-		"validatingadmissionpolicies,validatingadmissionpolicybindings"} {
+	for _, kind := range []string{
+		"deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,ingresses,horizontalpodautoscalers",
+		"clusterroles,clusterrolebindings", "validatingadmissionpolicies,validatingadmissionpolicybindings",
+	} {
 		selector := "--selector=app.kubernetes.io/name=scim-operator"
 		if left := mustKubectl(t, "", "get", kind, "--namespace", installed, selector, "-o", "name").stdout; left != "" {
 			t.Errorf("uninstalling left: %s", left)

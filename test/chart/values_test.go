@@ -27,7 +27,7 @@ const (
 	prefixFlag        = "--required-subject-prefix="
 )
 
-// everyValue sets every value that decides on a Deployment to something that is not its default.
+// everyValue sets every value that decides on what a Deployment runs to something that is not its default; placement has the others.
 var everyValue = values{
 	"image": values{"repository": "registry.example.com:5000/team/scim-operator", "tag": "v1", "pullPolicy": "Always"},
 	"server": values{
@@ -256,11 +256,7 @@ func TestRefusedValues(t *testing.T) {
 	bindable := func(names ...any) values { return values{"access": values{"bindableClusterRoles": names}} }
 	server := func(key string, value any) values { return values{"server": values{key: value}} }
 	apps := func(key string, value any) values { return values{"apps": values{key: value}} }
-	cases := map[string]struct {
-		reason string
-		values values
-		want   string // what the message names
-	}{
+	cases := map[string]refusal{
 		"wildcard":      {"a list of names is the fence", bindable("*"), "/access/bindableClusterRoles/0"},
 		"pattern":       {"names are not patterns", bindable("view", "ed*"), "/access/bindableClusterRoles/1"},
 		"empty":         {"an empty name is none", bindable(""), "/access/bindableClusterRoles/0"},
@@ -298,15 +294,26 @@ func TestRefusedValues(t *testing.T) {
 		"unknown of apps":   {"a misspelt value has no effect", apps("namespace", []string{"payments"}), "namespace"},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			out, err := helm(t, "template", release, chartDir, "--values", tc.values.file(t))
-			if err == nil {
-				t.Fatalf("%s, but Helm takes it", tc.reason)
-			}
-			if !strings.Contains(out.stderr, "specifications of the schema") || !strings.Contains(out.stderr, tc.want) {
-				t.Errorf("%s: want a refusal by the schema that names %s, got: %s", tc.reason, tc.want, out.stderr)
-			}
-		})
+		t.Run(name, func(t *testing.T) { tc.check(t, "specifications of the schema") })
+	}
+}
+
+// refusal is what Helm should not render.
+type refusal struct {
+	reason string
+	values values
+	want   string // what the message names
+}
+
+// check has Helm render the values, and wants a message that says who refuses them.
+func (r refusal) check(t *testing.T, who string) {
+	t.Helper()
+	out, err := helm(t, "template", release, chartDir, "--values", r.values.file(t))
+	if err == nil {
+		t.Fatalf("%s, but Helm takes it", r.reason)
+	}
+	if !strings.Contains(out.stderr, who) || !strings.Contains(out.stderr, r.want) {
+		t.Errorf("%s: want a refusal with %q that names %s, got: %s", r.reason, who, r.want, out.stderr)
 	}
 }
 

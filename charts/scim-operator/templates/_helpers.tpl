@@ -29,3 +29,31 @@ image: {{ printf "%s:%s" .Values.image.repository (.Values.image.tag | default .
 imagePullPolicy: {{ . }}
 {{- end }}
 {{- end }}
+
+{{/*
+scim-operator.placement are the fields of a pod's spec that say where it runs and who may pull its image. The argument is a list: the root
+context and the values of the part.
+*/}}
+{{- define "scim-operator.placement" -}}
+{{- $part := index . 1 -}}
+{{- $fields := dict -}}
+{{- with (index . 0).Values.imagePullSecrets }}{{ $_ := set $fields "imagePullSecrets" . }}{{ end -}}
+{{- range $key := list "priorityClassName" "nodeSelector" "tolerations" "affinity" -}}
+{{- with get $part $key }}{{ $_ := set $fields $key . }}{{ end -}}
+{{- end -}}
+{{- with $fields }}{{ toYaml . }}{{ end -}}
+{{- end }}
+
+{{/* scim-operator.externalName is the host of server.externalUrl if that is a name, and scim-operator.externalAddress if it is an address. */}}
+{{- define "scim-operator.externalName" -}}
+{{- with .Values.server.externalUrl }}{{ get (urlParse .) "hostname" | lower | regexFind "^[^:]*[^0-9.:][^:]*$" }}{{ end -}}
+{{- end }}
+
+{{- define "scim-operator.externalAddress" -}}
+{{- with .Values.server.externalUrl }}{{ get (urlParse .) "hostname" | regexFind "^[0-9.]+$|^.*:.*$" }}{{ end -}}
+{{- end }}
+
+{{/* scim-operator.externalPath is the path of server.externalUrl, which a proxy takes away: the server knows nothing before /scim. */}}
+{{- define "scim-operator.externalPath" -}}
+{{- with .Values.server.externalUrl }}{{ get (urlParse .) "path" | trimSuffix "/" }}{{ end -}}
+{{- end }}
