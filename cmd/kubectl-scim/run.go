@@ -18,6 +18,7 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/ownership"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/plan"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/report"
+	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/status"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/token"
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/why"
 )
@@ -30,7 +31,8 @@ const (
 )
 
 const longText = `kubectl scim shows and changes what identity providers push over SCIM 2.0: the tokens of directories, who owns a user or a
-role, who has what and what a grant would change, accounts in apps, removals that wait for a person's word, and what is wrong.
+role, who has what and what a grant would change, accounts in apps, removals that wait for a person's word, how far everything is,
+and what is wrong.
 
 It uses the kubeconfig as kubectl does, and has no rights but those of the person who runs it. What a command is asked for goes to
 standard output, everything else to standard error. The exit code is 0 when it is done, 1 when it failed or was refused, and 2 when the
@@ -71,7 +73,7 @@ func newRoot(env *cli.Env) *cobra.Command {
 		accounts.NewCommand(env), accounts.NewRetryCommand(env),
 		imports.NewCommand(env), report.NewCommand(env), report.NewOrphansCommand(env),
 		why.NewCommand(env), why.NewWhoCanCommand(env),
-		doctor.NewCommand(env),
+		status.NewCommand(env), doctor.NewCommand(env),
 		newVersionCommand(env),
 	)
 	root.Long = longText

@@ -50,6 +50,10 @@ func pluginRights() []struct {
 		{"read", []right{
 			own("list", "scimdirectories"), own("list", "scimusers"), own("list", "scimroles"), own("get", "scimclaims"), own("list", "accessplans"),
 		}},
+		{"status", []right{
+			own("list", "scimdirectories"), own("list", "scimusers"), own("list", "scimroles"), own("list", "clusteraccessgrants"), own("list", "accessgrants"),
+			own("list", "accessplans"), own("list", "appconnections"), own("list", "appaccounts"),
+		}},
 		{"tokens and suspension", []right{own("patch", "scimdirectories")}},
 		{"detach and adopt", []right{own("patch", "scimusers"), own("patch", "scimroles"), own("adopt", "scimusers"), own("adopt", "scimroles")}},
 		{"plan show", []right{
