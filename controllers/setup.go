@@ -16,8 +16,8 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/directories"
 	"github.com/scim-operator/scim-operator/controllers/guard"
 	"github.com/scim-operator/scim-operator/controllers/memberships"
-	"github.com/scim-operator/scim-operator/controllers/metrics"
 	"github.com/scim-operator/scim-operator/controllers/roles"
+	"github.com/scim-operator/scim-operator/controllers/statemetrics"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
@@ -85,7 +85,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		}},
 		{"roles", func() error { return roles.SetupWithManager(mgr, roles.Options{Calm: calm.Await}) }},
 		{"apps", func() error { return apps.SetupWithManager(mgr, options.Apps) }},
-		{"metrics", func() error { return metrics.SetupWithManager(mgr) }},
+		{"statemetrics", func() error { return statemetrics.SetupWithManager(mgr) }},
 	}
 	for _, setup := range setups {
 		if err := setup.add(); err != nil {

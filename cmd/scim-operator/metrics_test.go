@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/server"
-	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
 // metricsPage is the documentation of every metric.
@@ -37,18 +34,7 @@ func TestControllerMetrics(t *testing.T) {
 	directory.Spec.Credentials = []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "absent"}}}
 	must(t, kube.Create(t.Context(), directory))
 
-	health := freeAddress(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var out buffer
-	code := make(chan int, 1)
-	go func() {
-		code <- run(ctx, []string{
-			"controller", "--kubeconfig=" + apiserver.Kubeconfig(t, apiserver.Config()), "--namespace=" + namespace, "--health-address=" + health,
-			"--bindable-cluster-roles=view",
-		}, &out, &out)
-	}()
-	poll(t, "the controller is ready", func() bool { return status(t, "http://"+health+"/readyz") == http.StatusOK })
+	_, end := started(t, freeAddress(t), "controller", "--bindable-cluster-roles=view")
 	for _, want := range []string{
 		`scim_operator_directory_ready{directory="measured"} 0`,
 		`scim_operator_directory_users{directory="measured",state="active"} 0`,
@@ -65,10 +51,13 @@ func TestControllerMetrics(t *testing.T) {
 	poll(t, "what is deleted is told of no more", func() bool {
 		return !slices.ContainsFunc(samples(t), func(s string) bool { return strings.Contains(s, `directory="measured"`) })
 	})
-	cancel()
-	if got := <-code; got != 0 {
-		t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())
-	}
+	end()
+	assertDocumented(t)
+}
+
+// assertDocumented compares the table of the documentation with the registry of this process.
+func assertDocumented(t *testing.T) {
+	t.Helper()
 	if _, err := server.NewMetrics(); err != nil { // the server's are in the same table
 		t.Fatal(err)
 	}

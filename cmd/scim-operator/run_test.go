@@ -69,24 +69,35 @@ func TestRunRefuses(t *testing.T) {
 	}
 }
 
+// started runs a subcommand until it is ready, and gives its output, and what ends it as a Pod is ended.
+func started(t *testing.T, health, subcommand string, args ...string) (out *buffer, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	args = append([]string{
+		subcommand, "--kubeconfig=" + apiserver.Kubeconfig(t, apiserver.Config()), "--namespace=" + namespace, "--health-address=" + health,
+	}, args...)
+	out = &buffer{}
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, out, out) }()
+	poll(t, "the "+subcommand+" is ready", func() bool { return status(t, "http://"+health+"/readyz") == http.StatusOK })
+	return out, func() {
+		t.Helper()
+		cancel()
+		if got := <-code; got != 0 {
+			t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())
+		}
+	}
+}
+
 // TestServer starts the server as a Pod does, pushes one user over HTTPS, and ends it as a Pod is ended.
 func TestServer(t *testing.T) {
 	kube := newKube(t)
 	prepareDirectory(t, kube)
 	certFile, keyFile, authorities := certificate(t)
 	address, health, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var out buffer
-	code := make(chan int, 1)
-	go func() {
-		code <- run(ctx, []string{
-			"server", "--kubeconfig=" + apiserver.Kubeconfig(t, apiserver.Config()), "--namespace=" + namespace, "--listen-address=" + address,
-			"--health-address=" + health, "--metrics-address=" + metrics, "--tls-cert-file=" + certFile, "--tls-key-file=" + keyFile, "--external-url=https://scim.example.com",
-			"--max-failures-per-source=1",
-		}, &out, &out)
-	}()
-	poll(t, "the server is ready", func() bool { return status(t, "http://"+health+"/readyz") == http.StatusOK })
+	out, end := started(t, health, "server", "--listen-address="+address, "--metrics-address="+metrics, "--tls-cert-file="+certFile,
+		"--tls-key-file="+keyFile, "--external-url=https://scim.example.com", "--max-failures-per-source=1")
 	if got := status(t, "http://"+health+"/livez"); got != http.StatusOK {
 		t.Errorf("/livez answers %d", got)
 	}
@@ -121,10 +132,7 @@ func TestServer(t *testing.T) {
 		return slices.Contains(all, `scim_operator_scim_requests_total{code="201",directory="okta",method="POST",route="/Users"} 1`) &&
 			slices.Contains(all, `scim_operator_scim_requests_total{code="401",directory="okta",method="POST",route=""} 1`)
 	})
-	cancel()
-	if got := <-code; got != 0 {
-		t.Errorf("exit code %d after an orderly end, want 0: %s", got, out.String())
-	}
+	end()
 	if strings.Contains(out.String(), testToken) {
 		t.Error("the token is in the log")
 	}

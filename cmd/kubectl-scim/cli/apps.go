@@ -29,7 +29,7 @@ func FindApps(ctx context.Context, kube client.Client, key client.ObjectKey) ([]
 		return []v1alpha1.AppConnection{*app}, nil
 	}
 	var found []v1alpha1.AppConnection
-	options := []client.ListOption{client.Limit(largePage), client.InNamespace(key.Namespace)}
+	options := []client.ListOption{client.Limit(LargePage), client.InNamespace(key.Namespace)}
 	err := EachPage(ctx, kube, options, func(list *v1alpha1.AppConnectionList) {
 		for i := range list.Items {
 			if key.Name == "" || list.Items[i].Name == key.Name {
@@ -65,7 +65,7 @@ func FindAccount(ctx context.Context, kube client.Client, app client.ObjectKey, 
 
 // Accounts are the AppAccounts of an app, or of all apps when its name is empty, in one namespace, or in all when that is empty.
 func Accounts(ctx context.Context, kube client.Client, app client.ObjectKey) (found []v1alpha1.AppAccount, err error) {
-	options := []client.ListOption{client.Limit(largePage), client.InNamespace(app.Namespace)}
+	options := []client.ListOption{client.Limit(LargePage), client.InNamespace(app.Namespace)}
 	if app.Name != "" {
 		options = append(options, client.MatchingFields{"spec.app": app.Name})
 	}

@@ -2,14 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
-	"golang.org/x/sync/errgroup"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,59 +12,45 @@ import (
 	"github.com/scim-operator/scim-operator/internal/access/world"
 )
 
-const (
-	// smallPage and largePage keep an answer at a few megabytes: a full slice or binding has up to 250 kB, a user one or two.
-	smallPage = 50
-	largePage = 500
-	// parallelLists is how many kinds are read at once.
-	parallelLists = 4
-)
-
-// kindList reads all objects of a kind.
-type kindList struct {
-	resource string
-	read     func(context.Context) error
-}
-
 // listsOf are the kinds that say who may do what, and where they go.
-func listsOf(kube client.Reader, found *world.Objects) []kindList {
-	return []kindList{
+func listsOf(kube client.Reader, found *world.Objects) []KindList {
+	return []KindList{
 		{"scimusers", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.Users, func(l *v1alpha1.ScimUserList) []v1alpha1.ScimUser { return l.Items })
+			return collect(ctx, kube, LargePage, &found.Users, func(l *v1alpha1.ScimUserList) []v1alpha1.ScimUser { return l.Items })
 		}},
 		{"scimroles", func(ctx context.Context) error {
-			return collect(ctx, kube, smallPage, &found.Roles, func(l *v1alpha1.ScimRoleList) []v1alpha1.ScimRole { return l.Items })
+			return collect(ctx, kube, SmallPage, &found.Roles, func(l *v1alpha1.ScimRoleList) []v1alpha1.ScimRole { return l.Items })
 		}},
 		{"scimroleslices", func(ctx context.Context) error {
-			return collect(ctx, kube, smallPage, &found.Slices, func(l *v1alpha1.ScimRoleSliceList) []v1alpha1.ScimRoleSlice { return l.Items })
+			return collect(ctx, kube, SmallPage, &found.Slices, func(l *v1alpha1.ScimRoleSliceList) []v1alpha1.ScimRoleSlice { return l.Items })
 		}},
 		{"scimclaims", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.Claims, func(l *v1alpha1.ScimClaimList) []v1alpha1.ScimClaim { return l.Items })
+			return collect(ctx, kube, LargePage, &found.Claims, func(l *v1alpha1.ScimClaimList) []v1alpha1.ScimClaim { return l.Items })
 		}},
 		{"scimdirectories", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.Directories, func(l *v1alpha1.ScimDirectoryList) []v1alpha1.ScimDirectory { return l.Items })
+			return collect(ctx, kube, LargePage, &found.Directories, func(l *v1alpha1.ScimDirectoryList) []v1alpha1.ScimDirectory { return l.Items })
 		}},
 		{"clusteraccessgrants", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.ClusterAccessGrants, func(l *v1alpha1.ClusterAccessGrantList) []v1alpha1.ClusterAccessGrant { return l.Items })
+			return collect(ctx, kube, LargePage, &found.ClusterAccessGrants, func(l *v1alpha1.ClusterAccessGrantList) []v1alpha1.ClusterAccessGrant { return l.Items })
 		}},
 		{"accessgrants", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.AccessGrants, func(l *v1alpha1.AccessGrantList) []v1alpha1.AccessGrant { return l.Items })
+			return collect(ctx, kube, LargePage, &found.AccessGrants, func(l *v1alpha1.AccessGrantList) []v1alpha1.AccessGrant { return l.Items })
 		}},
 		{"accessplans", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.AccessPlans, func(l *v1alpha1.AccessPlanList) []v1alpha1.AccessPlan { return l.Items })
+			return collect(ctx, kube, LargePage, &found.AccessPlans, func(l *v1alpha1.AccessPlanList) []v1alpha1.AccessPlan { return l.Items })
 		}},
 		{"namespaces", func(ctx context.Context) error { return readNamespaces(ctx, kube, &found.Namespaces) }},
 		{"clusterroles", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.ClusterRoles, func(l *rbacv1.ClusterRoleList) []rbacv1.ClusterRole { return l.Items })
+			return collect(ctx, kube, LargePage, &found.ClusterRoles, func(l *rbacv1.ClusterRoleList) []rbacv1.ClusterRole { return l.Items })
 		}},
 		{"roles", func(ctx context.Context) error {
-			return collect(ctx, kube, largePage, &found.RBACRoles, func(l *rbacv1.RoleList) []rbacv1.Role { return l.Items })
+			return collect(ctx, kube, LargePage, &found.RBACRoles, func(l *rbacv1.RoleList) []rbacv1.Role { return l.Items })
 		}},
 		{"clusterrolebindings", func(ctx context.Context) error {
-			return collect(ctx, kube, smallPage, &found.ClusterRoleBindings, func(l *rbacv1.ClusterRoleBindingList) []rbacv1.ClusterRoleBinding { return l.Items })
+			return collect(ctx, kube, SmallPage, &found.ClusterRoleBindings, func(l *rbacv1.ClusterRoleBindingList) []rbacv1.ClusterRoleBinding { return l.Items })
 		}},
 		{"rolebindings", func(ctx context.Context) error {
-			return collect(ctx, kube, smallPage, &found.RoleBindings, func(l *rbacv1.RoleBindingList) []rbacv1.RoleBinding { return l.Items })
+			return collect(ctx, kube, SmallPage, &found.RoleBindings, func(l *rbacv1.RoleBindingList) []rbacv1.RoleBinding { return l.Items })
 		}},
 	}
 }
@@ -79,34 +59,11 @@ func listsOf(kube client.Reader, found *world.Objects) []kindList {
 // cluster; the error of somebody who lacks it names every kind that is missing.
 func ReadWorld(ctx context.Context, kube client.Reader) (world.Objects, error) {
 	var found world.Objects
-	lists := listsOf(kube, &found)
-	failures := make([]error, len(lists))
-	var group errgroup.Group
-	group.SetLimit(parallelLists)
-	for i, list := range lists {
-		group.Go(func() error { failures[i] = list.read(ctx); return nil })
-	}
-	_ = group.Wait() // No function of the group returns an error.
-	var missing []string
-	for i, err := range failures {
-		if err != nil && !apierrors.IsForbidden(err) {
-			return world.Objects{}, fmt.Errorf("listing %s: %w", lists[i].resource, err)
-		}
-		if err != nil {
-			missing = append(missing, lists[i].resource)
-		}
-	}
-	if len(missing) > 0 {
-		return world.Objects{}, lacking(missing)
+	err := ReadKinds(ctx, listsOf(kube, &found), ", and without that the answer would be wrong", "scim-operator-auditor")
+	if err != nil {
+		return world.Objects{}, err
 	}
 	return found, nil
-}
-
-// lacking names the kinds that somebody may not list, and the role that lets one.
-func lacking(resources []string) error {
-	slices.Sort(resources)
-	return errors.New("you may not list " + strings.Join(resources, ", ") + " in the whole cluster, and without that the answer would be wrong: " +
-		"ask for the ClusterRole scim-operator-auditor, which has these rights, or use another account with --context, --user or --as")
 }
 
 // collect lists a kind page by page.
@@ -122,7 +79,7 @@ func readNamespaces(ctx context.Context, kube client.Reader, into *[]metav1.Part
 	for next := ""; ; {
 		page := &metav1.PartialObjectMetadataList{}
 		page.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NamespaceList"})
-		if err := kube.List(ctx, page, client.Limit(largePage), client.Continue(next)); err != nil {
+		if err := kube.List(ctx, page, client.Limit(LargePage), client.Continue(next)); err != nil {
 			return err
 		}
 		*into = append(*into, page.Items...)

@@ -2,13 +2,7 @@ package status
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
-	"golang.org/x/sync/errgroup"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,88 +11,53 @@ import (
 	"github.com/scim-operator/scim-operator/cmd/kubectl-scim/cli"
 )
 
-const (
-	// smallPage and largePage keep an answer at a few megabytes: a role has up to 250 kB, a user one or two.
-	smallPage = 50
-	largePage = 500
-	// parallelLists is how many kinds are read at once.
-	parallelLists = 4
-	// conditionReady is what all kinds call it.
-	conditionReady = v1alpha1.UserReady
-)
-
-// kindList reads all objects of a kind.
-type kindList struct {
-	resource string
-	read     func(context.Context) error
-}
+// conditionReady is what all kinds call it.
+const conditionReady = v1alpha1.UserReady
 
 // read reads everything that a snapshot is made of. Nothing but kinds of the operator is listed, so that the role scim-operator-viewer is
 // enough; the error of somebody who lacks it names every kind that is missing.
 func read(ctx context.Context, kube client.Reader) (*objects, error) {
 	found := &objects{}
-	lists := listsOf(kube, found)
-	failures := make([]error, len(lists))
-	var group errgroup.Group
-	group.SetLimit(parallelLists)
-	for i, list := range lists {
-		group.Go(func() error { failures[i] = list.read(ctx); return nil })
-	}
-	_ = group.Wait() // No function of the group returns an error.
-	var missing []string
-	for i, err := range failures {
-		if err != nil && !apierrors.IsForbidden(err) {
-			return nil, fmt.Errorf("listing %s: %w", lists[i].resource, err)
-		}
-		if err != nil {
-			missing = append(missing, lists[i].resource)
-		}
-	}
-	if len(missing) > 0 {
-		slices.Sort(missing)
-		return nil, errors.New("you may not list " + strings.Join(missing, ", ") + " in the whole cluster: ask for the ClusterRole scim-operator-viewer, " +
-			"which has these rights, or use another account with --context, --user or --as")
-	}
-	return found, nil
+	return found, cli.ReadKinds(ctx, listsOf(kube, found), "", "scim-operator-viewer")
 }
 
 // listsOf are the kinds, the longest list first. Each writes to a place of its own.
-func listsOf(kube client.Reader, o *objects) []kindList {
-	return []kindList{
-		{"scimusers", each(kube, largePage, func(l *v1alpha1.ScimUserList) {
+func listsOf(kube client.Reader, o *objects) []cli.KindList {
+	return []cli.KindList{
+		{Resource: "scimusers", Read: each(kube, cli.LargePage, func(l *v1alpha1.ScimUserList) {
 			for i := range l.Items {
 				u := &l.Items[i]
 				o.users = append(o.users, newObject(u, "ScimUser", u.Spec.UserName, u.Status.ObservedGeneration, u.Status.Conditions))
 			}
 		})},
-		{"appaccounts", each(kube, largePage, func(l *v1alpha1.AppAccountList) {
+		{Resource: "appaccounts", Read: each(kube, cli.LargePage, func(l *v1alpha1.AppAccountList) {
 			for i := range l.Items {
 				o.accounts = append(o.accounts, newAccount(&l.Items[i]))
 			}
 		})},
-		{"scimroles", each(kube, smallPage, func(l *v1alpha1.ScimRoleList) {
+		{Resource: "scimroles", Read: each(kube, cli.SmallPage, func(l *v1alpha1.ScimRoleList) {
 			for i := range l.Items {
 				r := &l.Items[i]
 				o.roles = append(o.roles, newObject(r, "ScimRole", r.Spec.DisplayName, r.Status.ObservedGeneration, r.Status.Conditions))
 			}
 		})},
-		{"scimdirectories", each(kube, largePage, func(l *v1alpha1.ScimDirectoryList) {
+		{Resource: "scimdirectories", Read: each(kube, cli.LargePage, func(l *v1alpha1.ScimDirectoryList) {
 			for i := range l.Items {
 				d := &l.Items[i]
 				o.directories = append(o.directories, newObject(d, "ScimDirectory", "", d.Status.ObservedGeneration, d.Status.Conditions))
 			}
 		})},
-		{"clusteraccessgrants", each(kube, largePage, func(l *v1alpha1.ClusterAccessGrantList) {
+		{Resource: "clusteraccessgrants", Read: each(kube, cli.LargePage, func(l *v1alpha1.ClusterAccessGrantList) {
 			for i := range l.Items {
 				o.addGrant(0, &l.Items[i], "ClusterAccessGrant", &l.Items[i].Status)
 			}
 		})},
-		{"accessgrants", each(kube, largePage, func(l *v1alpha1.AccessGrantList) {
+		{Resource: "accessgrants", Read: each(kube, cli.LargePage, func(l *v1alpha1.AccessGrantList) {
 			for i := range l.Items {
 				o.addGrant(1, &l.Items[i], "AccessGrant", &l.Items[i].Status)
 			}
 		})},
-		{"accessplans", each(kube, largePage, func(l *v1alpha1.AccessPlanList) {
+		{Resource: "accessplans", Read: each(kube, cli.LargePage, func(l *v1alpha1.AccessPlanList) {
 			for i := range l.Items {
 				p := &l.Items[i]
 				if p.Status.Digest != "" {
@@ -108,7 +67,7 @@ func listsOf(kube client.Reader, o *objects) []kindList {
 				}
 			}
 		})},
-		{"appconnections", each(kube, largePage, func(l *v1alpha1.AppConnectionList) {
+		{Resource: "appconnections", Read: each(kube, cli.LargePage, func(l *v1alpha1.AppConnectionList) {
 			for i := range l.Items {
 				o.addApp(&l.Items[i])
 			}

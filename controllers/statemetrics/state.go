@@ -1,5 +1,5 @@
-// Package metrics tells Prometheus what the statuses of objects say, so that an alert needs no access to the objects.
-package metrics
+// Package statemetrics tells Prometheus what the statuses of objects say, so that an alert needs no access to the objects.
+package statemetrics
 
 import (
 	"context"
