@@ -11,13 +11,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
+// Numbers of objects on a page that keep an answer at a few megabytes: a full role, slice or binding has up to 250 kB, a user one or two.
 const (
-	// SmallPage and LargePage keep an answer at a few megabytes: a full role, slice or binding has up to 250 kB, a user one or two.
 	SmallPage = 50
 	LargePage = 500
-	// parallelLists is how many kinds are read at once.
-	parallelLists = 4
 )
+
+// parallelLists is how many kinds are read at once.
+const parallelLists = 4
 
 // KindList reads all objects of a kind. Resource is what the API server calls it.
 type KindList struct {
