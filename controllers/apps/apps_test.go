@@ -1,9 +1,12 @@
 package apps_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -172,30 +175,67 @@ func TestCredential(t *testing.T) {
 	o.seeLogin("with the confirmed Secret it goes on", "cred-ada", "true readers")
 }
 
-// TestConnectionGoes: with Retain the accounts stay as they are, with Deprovision they are suspended first.
+// TestConnectionGoes: with Retain the accounts stay as they are, with Deprovision they are suspended first. Of twenty people none is left,
+// although an engine that still worked would make an AppAccount again for whomever it saw without one.
 func TestConnectionGoes(t *testing.T) {
 	o := start(t)
 	o.run()
 	for name, policy := range map[string]v1alpha1.ConnectionDeletionPolicy{"go-keep": v1alpha1.ConnectionRetain, "go-take": v1alpha1.ConnectionDeprovision} {
-		o.user(name)
-		o.role(name, name)
+		var people []string
+		for i := range 20 {
+			people = append(people, fmt.Sprintf("%s-%02d", name, i))
+			o.user(people[i])
+		}
+		o.role(name, people...)
 		app := o.app(name, name, func(s *v1alpha1.AppConnectionSpec) { s.DeletionPolicy = policy })
-		o.seeLogin("an account is there", name, "true readers")
-		o.seeAccount("and known", name, name, v1alpha1.AccountActive, v1alpha1.ReasonSynced)
+		for _, id := range people {
+			o.seeLogin("an account is there", id, "true readers")
+			o.seeAccount("and known", name, id, v1alpha1.AccountActive, v1alpha1.ReasonSynced)
+		}
 		must(t, o.Delete(t.Context(), app))
-		o.eventually("the AppConnection goes, and its AppAccounts with it", func() string {
-			var accounts v1alpha1.AppAccountList
-			must(t, o.List(t.Context(), &accounts, client.InNamespace("default")))
-			if slices.ContainsFunc(accounts.Items, func(a v1alpha1.AppAccount) bool { return a.Spec.App == name }) {
-				return "an AppAccount is left"
-			}
+		o.eventually("the AppConnection goes", func() string {
 			if o.Get(t.Context(), client.ObjectKeyFromObject(app), app) == nil {
-				return "the AppConnection is left"
+				return fmt.Sprintf("the AppConnection is left, with %d AppAccounts", o.accountsOf(name))
 			}
 			return ""
 		})
+		if left := o.accountsOf(name); left > 0 {
+			t.Errorf("reason: an AppConnection goes after its AppAccounts; %s left %d", name, left)
+		}
+		want := map[v1alpha1.ConnectionDeletionPolicy]string{v1alpha1.ConnectionRetain: "true readers", v1alpha1.ConnectionDeprovision: "false readers"}[policy]
+		for _, id := range people {
+			if got := o.login(id); got != want {
+				t.Errorf("%s: %q, want %q", id, got, want)
+			}
+		}
 	}
-	if keep, take := o.login("go-keep"), o.login("go-take"); keep != "true readers" || take != "false readers" {
-		t.Errorf("kept: %q, taken: %q", keep, take)
-	}
+}
+
+// TestNamespaceGoes: a namespace's objects are deleted at once and in no particular order. Its AppConnections with Deprovision suspend all
+// the same, although no AppAccount can be made there any more.
+func TestNamespaceGoes(t *testing.T) {
+	o := start(t)
+	o.namespace = "ends"
+	must(t, o.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.namespace}}))
+	o.run()
+	o.user("ends-ada")
+	o.role("ends", "ends-ada")
+	app := o.app("ends", "ends", func(s *v1alpha1.AppConnectionSpec) { s.DeletionPolicy = v1alpha1.ConnectionDeprovision })
+	account := o.seeAccount("an account is there", "ends", "ends-ada", v1alpha1.AccountActive, v1alpha1.ReasonSynced)
+	must(t, o.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: o.namespace}}))
+	must(t, o.Delete(t.Context(), account))
+	o.eventually("the AppAccount waits for its AppConnection", func() string {
+		if !strings.Contains(o.apiMetrics(), `apiserver_request_total{code="403",component="apiserver",dry_run="All",group="scim-operator.io",resource="appaccounts"`) {
+			return "nobody tried whether it could be made again"
+		}
+		return ""
+	})
+	must(t, o.Delete(t.Context(), app))
+	o.eventually("both go", func() string {
+		if o.Get(t.Context(), client.ObjectKeyFromObject(app), app) == nil || o.accountsOf("ends") > 0 {
+			return "they are left"
+		}
+		return ""
+	})
+	o.seeLogin("nobody can sign in any more", "ends-ada", "false readers")
 }

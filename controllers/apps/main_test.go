@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -68,6 +69,8 @@ type operator struct {
 	server *postgres.Server
 	admin  *pgx.Conn
 	stop   func()
+	// namespace is where the apps are.
+	namespace string
 	// wrap changes each connector that is opened; nil for none.
 	wrap func(connector.Connector) connector.Connector
 }
@@ -81,7 +84,7 @@ func start(t *testing.T) *operator {
 	admin, err := client.New(config, client.Options{Scheme: scheme})
 	must(t, err)
 	server := database.Load()
-	o := &operator{Client: admin, t: t, server: server, admin: server.Connect(t, "postgres")}
+	o := &operator{Client: admin, t: t, namespace: "default", server: server, admin: server.Connect(t, "postgres")}
 	o.prepare()
 	return o
 }
@@ -115,7 +118,7 @@ func (o *operator) run() {
 		claims.SetupWithManager(mgr),
 		apps.SetupWithManager(mgr, apps.Options{
 			Openers:              map[v1alpha1.AppType]apps.Opener{v1alpha1.AppTypePostgreSQL: o.open},
-			LocalUsersNamespaces: []string{"default"},
+			LocalUsersNamespaces: []string{o.namespace},
 		}),
 	))
 	ended := make(chan error, 1)
@@ -200,7 +203,7 @@ func (o *operator) role(name string, ids ...string) {
 func (o *operator) app(name, role string, change ...func(*v1alpha1.AppConnectionSpec)) *v1alpha1.AppConnection {
 	o.t.Helper()
 	app := &v1alpha1.AppConnection{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: name},
 		Spec: v1alpha1.AppConnectionSpec{
 			Target: v1alpha1.AppTarget{PostgreSQL: &v1alpha1.PostgreSQLTarget{
 				Host: o.server.Host, Port: int32(o.server.Port), CredentialSecretRef: v1alpha1.AppCredential{Name: name},
@@ -222,7 +225,7 @@ func (o *operator) app(name, role string, change ...func(*v1alpha1.AppConnection
 func (o *operator) secret(name, endpoint string) {
 	o.t.Helper()
 	must(o.t, o.Create(o.t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Annotations: map[string]string{v1alpha1.AnnotationEndpoint: endpoint}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: o.namespace, Name: name, Annotations: map[string]string{v1alpha1.AnnotationEndpoint: endpoint}},
 		StringData: map[string]string{"username": connectorRole, "password": connectorPassword},
 	}))
 }
@@ -255,7 +258,7 @@ func (o *operator) seeApp(reason, name, want string) *v1alpha1.AppConnection {
 	o.t.Helper()
 	app := &v1alpha1.AppConnection{}
 	o.eventually(reason, func() string {
-		must(o.t, o.Get(o.t.Context(), client.ObjectKey{Namespace: "default", Name: name}, app))
+		must(o.t, o.Get(o.t.Context(), client.ObjectKey{Namespace: o.namespace, Name: name}, app))
 		if c := apimeta.FindStatusCondition(app.Status.Conditions, v1alpha1.AppReady); c == nil || c.Reason != want {
 			return fmt.Sprintf("want %s, got %+v", want, app.Status)
 		}
@@ -269,7 +272,7 @@ func (o *operator) seeAccount(reason, app, user string, state v1alpha1.AccountSt
 	o.t.Helper()
 	account := &v1alpha1.AppAccount{}
 	o.eventually(reason, func() string {
-		err := o.Get(o.t.Context(), client.ObjectKey{Namespace: "default", Name: v1alpha1.AccountObjectName(app, user)}, account)
+		err := o.Get(o.t.Context(), client.ObjectKey{Namespace: o.namespace, Name: v1alpha1.AccountObjectName(app, user)}, account)
 		if err != nil {
 			return err.Error()
 		}
@@ -280,4 +283,30 @@ func (o *operator) seeAccount(reason, app, user string, state v1alpha1.AccountSt
 		return ""
 	})
 	return account
+}
+
+// accountsOf counts the AppAccounts of an AppConnection.
+func (o *operator) accountsOf(app string) (count int) {
+	o.t.Helper()
+	var all v1alpha1.AppAccountList
+	must(o.t, o.List(o.t.Context(), &all, client.InNamespace(o.namespace)))
+	for i := range all.Items {
+		if all.Items[i].Spec.App == app {
+			count++
+		}
+	}
+	return count
+}
+
+// apiMetrics is what the API server says about its requests.
+func (o *operator) apiMetrics() string {
+	o.t.Helper()
+	direct, err := rest.UnversionedRESTClientFor(&rest.Config{
+		Host: apiserver.Config().Host, TLSClientConfig: apiserver.Config().TLSClientConfig, BearerToken: apiserver.Config().BearerToken,
+		ContentConfig: rest.ContentConfig{NegotiatedSerializer: clientgoscheme.Codecs.WithoutConversion()},
+	})
+	must(o.t, err)
+	text, err := direct.Get().AbsPath("/metrics").DoRaw(o.t.Context())
+	must(o.t, err)
+	return string(text)
 }

@@ -3,6 +3,8 @@ package apps
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -112,30 +114,23 @@ func (e *engine) retryAll(ctx context.Context) error {
 	return nil
 }
 
-// leave ends an AppConnection that is being deleted: at once, or when all its accounts were taken out of use.
+// leave ends an AppConnection that is being deleted: at once, or when all its accounts were taken out of use. Nothing is let go before the
+// engine has ended, because it would make an AppAccount again for whomever it sees without one, and nobody would ever delete that.
 func (r *reconciler) leave(ctx context.Context, app *v1alpha1.AppConnection) (done bool, err error) {
 	if !controllerutil.ContainsFinalizer(app, v1alpha1.FinalizerConnection) {
 		r.engines.stop(client.ObjectKeyFromObject(app))
 		return true, nil
 	}
-	known, err := r.engines.accountsOf(ctx, app)
-	if err != nil {
-		return false, err
-	}
-	left := 0
-	for _, account := range known {
-		if leaving(app) && !isOut(account) {
-			left++
-			continue
-		}
-		if err := r.letGo(ctx, account); err != nil {
+	if leaving(app) {
+		known, err := r.engines.accountsOf(ctx, app)
+		if err != nil || slices.ContainsFunc(slices.Collect(maps.Values(known)), isInUse) {
 			return false, err
 		}
 	}
-	if left > 0 {
-		return false, nil
-	}
 	r.engines.stop(client.ObjectKeyFromObject(app))
+	if err := r.letAllGo(ctx, app); err != nil {
+		return false, err
+	}
 	before := app.DeepCopy()
 	controllerutil.RemoveFinalizer(app, v1alpha1.FinalizerConnection)
 	if err := r.engines.client.Patch(ctx, app, client.MergeFrom(before)); client.IgnoreNotFound(err) != nil {
@@ -144,13 +139,35 @@ func (r *reconciler) leave(ctx context.Context, app *v1alpha1.AppConnection) (do
 	return true, nil
 }
 
-// isOut says that nobody can use the account any more, or that it never was the operator's.
-func isOut(account *v1alpha1.AppAccount) bool {
+// letAllGo deletes the AppAccounts of an AppConnection whose engine has ended. It asks the API server for them: what the engine made last, the
+// cache may not have yet.
+func (r *reconciler) letAllGo(ctx context.Context, app *v1alpha1.AppConnection) error {
+	var list v1alpha1.AppAccountList
+	if err := r.engines.live.List(ctx, &list, client.InNamespace(app.Namespace)); err != nil {
+		return fmt.Errorf("list AppAccounts: %w", err)
+	}
+	own := slices.DeleteFunc(list.Items, func(a v1alpha1.AppAccount) bool { return a.Spec.App != app.Name })
+	for i := range own {
+		if leaving(app) && isInUse(&own[i]) {
+			return fmt.Errorf("account of %s is in use still, and is not in the cache yet", own[i].Spec.User)
+		}
+	}
+	for i := range own {
+		if err := r.letGo(ctx, &own[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isInUse says that somebody may be able to use the account, and that it is the operator's. An AppAccount that is being deleted tells nothing
+// about the account: when a namespace goes, all its objects are deleted at once.
+func isInUse(account *v1alpha1.AppAccount) bool {
 	switch account.Status.State {
 	case v1alpha1.AccountSuspended, v1alpha1.AccountAbsent, v1alpha1.AccountUnmanaged:
-		return true
+		return false
 	}
-	return account.DeletionTimestamp != nil
+	return true
 }
 
 // letGo deletes an AppAccount without touching the app.

@@ -24,7 +24,7 @@ func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.D
 		if err != nil {
 			return 0, err
 		}
-		if s.account != nil && s.account.DeletionTimestamp != nil {
+		if s.account != nil && s.account.DeletionTimestamp != nil && !(e.leaving && isInUse(s.account)) {
 			return 0, e.release(ctx, s)
 		}
 		if err := e.hear(ctx, s); err != nil {
@@ -110,16 +110,21 @@ func (e *engine) until(s *subject) time.Duration {
 	return max(time.Second, s.decision.DeleteAt.Sub(e.host.options.Now()))
 }
 
-// create makes the AppAccount before anything is done in the app, so that nothing there is ever without one here.
-func (e *engine) create(ctx context.Context, s *subject) error {
-	account := &v1alpha1.AppAccount{
+// fresh is a person's AppAccount before anything is known about it.
+func (e *engine) fresh(id string) *v1alpha1.AppAccount {
+	return &v1alpha1.AppAccount{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: e.app.Namespace, Name: v1alpha1.AccountObjectName(e.app.Name, s.id),
+			Namespace: e.app.Namespace, Name: v1alpha1.AccountObjectName(e.app.Name, id),
 			Labels:     map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy},
 			Finalizers: []string{v1alpha1.FinalizerAccount},
 		},
-		Spec: v1alpha1.AppAccountSpec{App: e.app.Name, User: s.id},
+		Spec: v1alpha1.AppAccountSpec{App: e.app.Name, User: id},
 	}
+}
+
+// create makes the AppAccount before anything is done in the app, so that nothing there is ever without one here.
+func (e *engine) create(ctx context.Context, s *subject) error {
+	account := e.fresh(s.id)
 	err := e.host.client.Create(ctx, account)
 	if apierrors.IsAlreadyExists(err) {
 		err = e.host.live.Get(ctx, client.ObjectKeyFromObject(account), account)
@@ -135,6 +140,13 @@ func (e *engine) create(ctx context.Context, s *subject) error {
 // release lets an AppAccount go that somebody deletes. If the person should have the account, it is made again, with the memory of what was
 // given.
 func (e *engine) release(ctx context.Context, s *subject) error {
+	status := s.account.Status
+	wanted := !e.leaving && s.decision.Action != accounts.ActNothing && status.State != v1alpha1.AccountAbsent
+	if wanted {
+		if err := e.canMakeAgain(ctx, s); err != nil {
+			return err
+		}
+	}
 	bare := s.account.DeepCopy()
 	if !controllerutil.RemoveFinalizer(bare, v1alpha1.FinalizerAccount) {
 		return nil
@@ -143,8 +155,7 @@ func (e *engine) release(ctx context.Context, s *subject) error {
 		return fmt.Errorf("let AppAccount go: %w", err)
 	}
 	e.memory.written(s.id, nil)
-	status := s.account.Status
-	if e.leaving || s.decision.Action == accounts.ActNothing || status.State == v1alpha1.AccountAbsent {
+	if !wanted {
 		return nil
 	}
 	s.account = nil
@@ -153,6 +164,16 @@ func (e *engine) release(ctx context.Context, s *subject) error {
 	}
 	e.memory.force(s.id)
 	return e.write(ctx, s, func(kept *v1alpha1.AppAccountStatus) { *kept = status })
+}
+
+// canMakeAgain says whether an AppAccount of this name could be made. In a namespace that is being deleted it could not, and what was given
+// would be forgotten before the AppConnection, which goes next, can have it taken back.
+func (e *engine) canMakeAgain(ctx context.Context, s *subject) error {
+	trial := e.fresh(s.id)
+	if err := e.host.client.Create(ctx, trial, client.DryRunAll); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("make AppAccount again: %w", err)
+	}
+	return nil
 }
 
 // write changes the status, if that changes anything. Whoever wrote it meanwhile makes it fail, so that no memory of what was given is lost.

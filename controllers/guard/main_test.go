@@ -221,6 +221,18 @@ func (o *operator) bound(reason, grant string, ids ...string) {
 	})
 }
 
+// settle waits until the bindings of a grant name so many users, and says whom. A plan is written before the bindings that follow from it.
+func (o *operator) settle(reason, grant string, n int) (ids []string) {
+	o.t.Helper()
+	o.eventually(reason, func() string {
+		if ids = o.subjects(grant); len(ids) != n {
+			return fmt.Sprintf("%d are bound, not %d: %.300v", len(ids), n, ids)
+		}
+		return ""
+	})
+	return ids
+}
+
 // plan waits until an AccessPlan is as described by its state, held and passed.
 func (o *operator) plan(reason, name string, state v1alpha1.PlanState, held, passed int32) *v1alpha1.AccessPlan {
 	o.t.Helper()
