@@ -63,6 +63,11 @@ test: ## Run all tests, against a real API server and real apps; installs or bui
 		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
 		go test -timeout=40m $(if $(filter-out ./...,$(ARGS)),,$(LONGEST)) $(ARGS)
 
+.PHONY: e2e
+e2e: ## Install IMAGE (after IMAGE_BEFORE, if given) by Helm into the cluster of KUBECONFIG, which nobody uses, and replace and kill its pods while Okta pushes.
+	@helm="$$(hack/helm.sh)"; export HELM="$$helm" E2E_IMAGE="$(IMAGE)" E2E_IMAGE_BEFORE="$(IMAGE_BEFORE)"; set -x; \
+		go test -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
 	FUZZTIME=$(FUZZTIME) hack/fuzz.sh

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,6 +46,8 @@ type Config struct {
 	Sleep func(context.Context, time.Duration) error
 	// Header replaces headers of Okta's, for a client of another make; an empty value leaves the header out.
 	Header map[string]string
+	// Dial connects to the server, where its name does not lead there by itself; nil for as usual.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Observe, when set, is called with every exchange, from the goroutine that made it, and Exchanges records nothing.
 	Observe func(Exchange)
 }
@@ -98,6 +101,7 @@ func New(config Config) (*Client, error) {
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     90 * time.Second,
+		DialContext:         config.Dial,
 	}
 	return &Client{config: config, http: &http.Client{Transport: transport, CheckRedirect: noRedirect}}, nil
 }

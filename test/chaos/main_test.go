@@ -1,0 +1,72 @@
+// Package chaos_test breaks the operator in as many places as it writes: for each flow it learns what is written, and then has one write after
+// the other go wrong, kills the process at it, shows it a past or a mangled present, and wants the same end each time. `make chaos` takes
+// a sample, `make chaos FULL=1` everything.
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scim-operator/scim-operator/test/apiserver"
+)
+
+// built is set once, before the first test runs.
+var built struct {
+	dir, operator string
+}
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	log.SetLogger(logr.Discard())
+	dir, err := os.MkdirTemp("", "scim-operator-chaos-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	built.dir, built.operator = dir, filepath.Join(dir, "scim-operator")
+	if planted := os.Getenv("CHAOS_OPERATOR"); planted != "" {
+		built.operator = planted
+	} else if err := build(context.Background(), built.operator); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return apiserver.Main(m)
+}
+
+func build(ctx context.Context, path string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/scim-operator/scim-operator/cmd/scim-operator")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build scim-operator: %w\n%s", err, output)
+	}
+	return nil
+}
+
+// defaultStep is which part of the plans is carried out where nobody says otherwise: one of so many.
+const defaultStep = 40
+
+// step is one for all plans.
+func step(t *testing.T) int {
+	t.Helper()
+	if os.Getenv("FULL") == "1" {
+		return 1
+	}
+	text := os.Getenv("STEP")
+	if text == "" {
+		return defaultStep
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("STEP=%q is no positive number", text)
+	}
+	return n
+}

@@ -1,0 +1,171 @@
+package chaos_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/scim-operator/scim-operator/api/v1alpha1"
+)
+
+// projection is everything that a scene has led to, in a form that is the same for two runs that came to the same: names that say who and
+// what in the place of ids, hashes and the scene's tag, and nothing that tells when, how often, or by which way.
+type projection struct {
+	// objects are those that count, one line of JSON each.
+	objects []string
+	// residue is the number of objects that never came to count. Repair removes them when they are ten minutes old (slices: one).
+	residue int
+	// versions are the resourceVersions, to see whether anything is still written.
+	versions string
+}
+
+// projected are the kinds that a scene can lead to.
+func projected() []schema.GroupVersionKind {
+	var all []schema.GroupVersionKind
+	for _, kind := range []string{"ScimUser", "ScimRole", "ScimRoleSlice", "ScimClaim", "ClusterAccessGrant", "AccessPlan"} {
+		all = append(all, v1alpha1.GroupVersion.WithKind(kind))
+	}
+	return append(all, rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"))
+}
+
+// project reads all objects of the scene, live.
+func (s *scene) project(ctx context.Context) (projection, error) {
+	var mine []unstructured.Unstructured
+	for _, kind := range projected() {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(kind)
+		if err := s.kube.List(ctx, list); err != nil {
+			return projection{}, fmt.Errorf("list %s: %w", kind.Kind, err)
+		}
+		for _, item := range list.Items {
+			text, err := json.Marshal(item.Object)
+			if err != nil {
+				return projection{}, err
+			}
+			if strings.Contains(string(text), s.tag) {
+				mine = append(mine, item)
+			}
+		}
+	}
+	return s.describe(mine)
+}
+
+func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
+	var p projection
+	owners, slicesInUse := map[string]bool{}, map[string]bool{}
+	for i := range mine {
+		switch item := &mine[i]; item.GetKind() {
+		case "ScimClaim":
+			owners[field(item, "owner")] = true
+		case "ScimRole":
+			names, _, _ := unstructured.NestedStringSlice(item.Object, "spec", "slices")
+			for _, name := range names {
+				slicesInUse[name] = true
+			}
+		}
+	}
+	alias := s.aliases(mine)
+	var versions []string
+	for i := range mine {
+		item := &mine[i]
+		versions = append(versions, item.GetKind()+"/"+item.GetName()+"@"+item.GetResourceVersion())
+		kind := item.GetKind()
+		if (kind == "ScimUser" || kind == "ScimRole") && !owners[item.GetName()] || kind == "ScimRoleSlice" && !slicesInUse[item.GetName()] {
+			p.residue++
+			continue
+		}
+		line, err := s.line(item, alias)
+		if err != nil {
+			return p, err
+		}
+		p.objects = append(p.objects, line)
+	}
+	slices.Sort(p.objects)
+	slices.Sort(versions)
+	p.versions = strings.Join(versions, "\n")
+	return p, nil
+}
+
+func field(item *unstructured.Unstructured, name string) string {
+	text, _, _ := unstructured.NestedString(item.Object, "spec", name)
+	return text
+}
+
+// aliases say for each name of an object what to call it.
+func (s *scene) aliases(mine []unstructured.Unstructured) map[string]string {
+	alias := map[string]string{}
+	for who, id := range s.ids {
+		alias[id] = "former:" + who // one who is deleted is a member still, and has no object that says who it was
+	}
+	for i := range mine {
+		item := &mine[i]
+		switch item.GetKind() {
+		case "ScimUser":
+			alias[item.GetName()] = "user:" + field(item, "userName")
+		case "ScimRole":
+			alias[item.GetName()] = "role:" + field(item, "displayName")
+		case "ScimClaim":
+			alias[item.GetName()] = "claim:" + field(item, "value")
+		case "ScimRoleSlice":
+			alias[item.GetName()] = "slice"
+		case "ClusterRoleBinding", "RoleBinding":
+			alias[item.GetName()] = "binding"
+		}
+	}
+	return alias
+}
+
+// line is one object without what differs between runs.
+func (s *scene) line(item *unstructured.Unstructured, alias map[string]string) (string, error) {
+	labels := item.GetLabels()
+	if labels[v1alpha1.LabelSelector] != "" {
+		labels[v1alpha1.LabelSelector] = "a hash of what has the tag in it"
+	}
+	metadata := map[string]any{"name": item.GetName(), "namespace": item.GetNamespace(), "labels": labels, "finalizers": item.GetFinalizers()}
+	object := map[string]any{"kind": item.GetKind(), "metadata": metadata}
+	for key, value := range item.Object {
+		if key != "kind" && key != "apiVersion" && key != "metadata" {
+			object[key] = timeless(value)
+		}
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		return "", err
+	}
+	line := string(text)
+	for _, name := range slices.Sorted(maps.Keys(alias)) {
+		line = strings.ReplaceAll(line, name, alias[name])
+	}
+	return strings.ReplaceAll(line, s.tag, "TAG"), nil
+}
+
+// timeless drops what says when something happened or how often it was tried, at any depth.
+func timeless(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		kept := map[string]any{}
+		for key, inner := range v {
+			switch {
+			case strings.HasSuffix(key, "Time"), strings.HasSuffix(key, "Since"), strings.HasSuffix(key, "At"), key == "observedGeneration",
+				key == "time", key == "digest", key == "uid", key == "people":
+			default:
+				kept[key] = timeless(inner)
+			}
+		}
+		return kept
+	case []any:
+		list := make([]any, 0, len(v))
+		for _, inner := range v {
+			list = append(list, timeless(inner))
+		}
+		return list
+	}
+	return value
+}
