@@ -15,7 +15,7 @@ FUZZTIME ?= 20s
 IMAGE ?= scim-operator:latest
 
 # What `make generate` writes.
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases charts/scim-operator/files
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases charts/scim-operator/files docs/kinds
 
 ##@ General
 
@@ -52,7 +52,7 @@ image: ## Build the container image IMAGE.
 	docker build --tag $(IMAGE) .
 
 .PHONY: generate
-generate: ## Write what follows from the types: deepcopy functions, CRDs, the chart's copies of these and of the admission policies, apply configurations.
+generate: ## Write what follows from the types: deepcopy functions, CRDs, the chart's copies of these and of the admission policies, the pages of kinds, apply configurations.
 	hack/generate.sh
 
 ##@ Check

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Generates everything that follows from api/v1alpha1: deepcopy functions, CRDs, the chart's copies of these, and apply configurations.
+# Generates everything that follows from api/v1alpha1: deepcopy functions, CRDs, the chart's copies of these, the pages of kinds, and apply
+# configurations.
 # The chart's copies of config/admission are made here too.
 # Running it twice changes nothing. controller-gen is pinned, with all that it depends on, in hack/tools/go.mod and go.sum.
 set -euo pipefail
@@ -20,6 +21,9 @@ mkdir -p charts/scim-operator/files/{crds,admission}
 cp config/crd/bases/*.yaml charts/scim-operator/files/crds/
 cp config/admission/*.yaml charts/scim-operator/files/admission/
 rm charts/scim-operator/files/admission/kustomization.yaml
+
+rm -rf docs/kinds
+go run ./hack/kinds config/crd/bases docs/kinds
 
 # PROJECT is kept by hand, because the layout has no scaffold that fits it; what it says must still be true.
 kinds_of_project() { sed -n 's/^  kind: //p' PROJECT | sort; }

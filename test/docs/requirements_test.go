@@ -1,4 +1,3 @@
-// Package docs_test checks that the pages under docs/ name what there is.
 package docs_test
 
 import (
@@ -10,8 +9,6 @@ import (
 	"strings"
 	"testing"
 )
-
-const root = "../.."
 
 var (
 	requirementRow = regexp.MustCompile(`^\| (S\d+) \| (.+) \| (.+) \|$`)
