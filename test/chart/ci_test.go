@@ -25,7 +25,7 @@ func TestFilesOfCI(t *testing.T) {
 	for _, path := range filesOfCI(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			mustHelm(t, "lint", "--strict", chartDir, "--values", path)
-			known := decode(t, mustHelm(t, "template", release, chartDir, "--namespace", namespace, "--values", path).stdout)
+			known := decode(t, mustHelm(t, "template", release, chartDir, "--namespace", namespace, "--api-versions", directoryKind, "--values", path).stdout)
 			unknown := []string{}
 			for key, object := range known {
 				if !slices.Contains(served, object.GetAPIVersion()) {

@@ -55,6 +55,7 @@ func TestRefusedTogether(t *testing.T) {
 		"no host":    {"it would take /scim from all hosts", server(values{"ingress": values{"enabled": true}}), "server.ingress.host"},
 		"address":    {"an Ingress takes no address", server(values{"externalUrl": "https://192.0.2.1", "ingress": values{"enabled": true}}), "server.ingress.host"},
 		"ranges":     {"they would admit everybody", server(values{"service": values{"loadBalancerSourceRanges": []string{"192.0.2.0/24"}}}), "server.service.type"},
+		"twice":      {"one of the two would win", values{"directories": []values{{"name": "okta"}, {"name": "okta", "spec": values{}}}}, "directories has okta twice"},
 		"maximum":    {"the API server would refuse it", server(values{"autoscaling": values{"enabled": true, "maxReplicas": 1}}), "server.autoscaling.maxReplicas"},
 		"no request": {
 			"the target is a part of it", server(values{"resources": values{"requests": values{"cpu": nil}}, "autoscaling": values{"enabled": true}}),
