@@ -79,6 +79,10 @@ shell_scripts() {
 	shellcheck "${scripts[@]}"
 }
 
+workflows() {
+	go tool -modfile=hack/tools/go.mod actionlint
+}
+
 # Each statement of the RFCs has a test that passes or a reason, and the table says so. The result of an earlier run does not count.
 conformance_table_is_proved() {
 	local assets
@@ -94,6 +98,7 @@ step "modules" modules
 step "kustomizations" kustomizations_build
 step "conformance table" conformance_table_is_proved
 step "shell scripts" shell_scripts
+step "workflows" workflows
 
 if ((${#failed[@]} > 0)); then
 	printf 'verify: failed: %s\n' "${failed[@]}" >&2

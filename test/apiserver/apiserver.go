@@ -49,6 +49,17 @@ func StartWith(t testing.TB, options controlplane.Options) *rest.Config {
 	return rest.CopyConfig(controlPlane.Config)
 }
 
+// StartBare is Start for a test that brings the custom resource definitions itself, as a first installation does.
+func StartBare(t testing.TB) *rest.Config {
+	t.Helper()
+	controlPlane, err := startBare(t.Context(), controlplane.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { controlPlane.Stop(0) })
+	return rest.CopyConfig(controlPlane.Config)
+}
+
 // Main starts one control plane, runs the tests of a package and returns the code to exit with. Call it from TestMain.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "apiserver-test-")
@@ -123,11 +134,23 @@ func assets() (string, error) {
 }
 
 func start(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
-	assets, err := assets()
+	definitions, err := definitionsDir()
 	if err != nil {
 		return nil, err
 	}
-	definitions, err := definitionsDir()
+	controlPlane, err := startBare(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	if err := installDefinitions(controlPlane.Config, definitions); err != nil {
+		controlPlane.Stop(0)
+		return nil, err
+	}
+	return controlPlane, nil
+}
+
+func startBare(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
+	assets, err := assets()
 	if err != nil {
 		return nil, err
 	}
@@ -135,10 +158,6 @@ func start(ctx context.Context, options controlplane.Options) (*controlplane.Con
 	controlPlane, err := controlplane.Start(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("start a control plane: %w", err)
-	}
-	if err := installDefinitions(controlPlane.Config, definitions); err != nil {
-		controlPlane.Stop(0)
-		return nil, err
 	}
 	return controlPlane, nil
 }

@@ -19,13 +19,13 @@ func TestFilesOfCI(t *testing.T) {
 	makeNamespace(t)
 	want := map[string][]string{
 		"default-values.yaml": {},
-		"full-values.yaml":    {certificateKey, routeKey, "ServiceMonitor " + namespace + "/scim-operator"},
+		"full-values.yaml":    {policyKey, certificateKey, routeKey, "ServiceMonitor " + namespace + "/scim-operator"},
 	}
 	served := strings.Fields(mustKubectl(t, "", "api-versions").stdout)
 	for _, path := range filesOfCI(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			mustHelm(t, "lint", "--strict", chartDir, "--values", path)
-			known := decode(t, mustHelm(t, "template", release, chartDir, "--namespace", namespace, "--values", path).stdout)
+			known := decode(t, mustHelm(t, "template", release, chartDir, "--namespace", namespace, "--api-versions", directoryKind, "--values", path).stdout)
 			unknown := []string{}
 			for key, object := range known {
 				if !slices.Contains(served, object.GetAPIVersion()) {

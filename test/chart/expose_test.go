@@ -90,7 +90,7 @@ func TestIngress(t *testing.T) {
 	wantAdded(t, values{"server": values{"ingress": values{"enabled": true, "host": "scim.example.com"}}}, nil, ingressKey)
 }
 
-// TestHTTPRoute: what is rendered is what the Gateway API describes. Its definitions are not on the API server of the tests.
+// TestHTTPRoute: what is rendered sends /scim to the server. TestGatewayAPI has it checked by the definitions.
 func TestHTTPRoute(t *testing.T) {
 	const backend = "backendRefs: [{name: scim-operator-server, port: 443}]"
 	cases := map[string]struct {

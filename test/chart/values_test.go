@@ -256,6 +256,7 @@ func TestRefusedValues(t *testing.T) {
 	bindable := func(names ...any) values { return values{"access": values{"bindableClusterRoles": names}} }
 	server := func(key string, value any) values { return values{"server": values{key: value}} }
 	apps := func(key string, value any) values { return values{"apps": values{key: value}} }
+	directory := func(v values) values { return values{"directories": []values{v}} }
 	cases := map[string]refusal{
 		"wildcard":      {"a list of names is the fence", bindable("*"), "/access/bindableClusterRoles/0"},
 		"pattern":       {"names are not patterns", bindable("view", "ed*"), "/access/bindableClusterRoles/1"},
@@ -283,6 +284,10 @@ func TestRefusedValues(t *testing.T) {
 		"repository":    {"there is no image without a name", values{"image": values{"repository": ""}}, "/image/repository"},
 		"keep":          {"text is no truth", values{"crds": values{"keep": "no"}}, "/crds/keep"},
 		"policies":      {"a misspelt value has no effect", values{"admissionPolicies": values{"enable": false}}, "enable"},
+
+		"directory's name": {"it is part of a URL", directory(values{"name": "Okta"}), "/directories/0/name"},
+		"no name":          {"an endpoint has a name", directory(values{"spec": values{}}), "/directories/0"},
+		"beside the spec":  {"it would have no effect", directory(values{"name": "okta", "provider": "Okta"}), "provider"},
 
 		"every namespace":   {"a Role is in one namespace", apps("namespaces", []string{"*"}), "/apps/namespaces/0"},
 		"namespace twice":   {"two Roles would have one name", apps("argocdNamespaces", []string{"argocd", "argocd"}), "/apps/argocdNamespaces"},
