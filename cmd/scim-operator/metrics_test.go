@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/build"
 	"github.com/scim-operator/scim-operator/internal/server"
 )
 
@@ -31,14 +33,22 @@ func TestControllerMetrics(t *testing.T) {
 	grant.Spec.Scope = v1alpha1.ScopeCluster
 	must(t, kube.Create(t.Context(), grant))
 	directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: "measured"}}
-	directory.Spec.Credentials = []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "absent"}}}
+	directory.Spec.Credentials = []v1alpha1.Credential{
+		{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "absent"}, ExpiresAt: &metav1.Time{Time: time.Unix(1e9, 0)}},
+		{Name: "endless", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "absent"}, Access: v1alpha1.AccessReadOnly},
+	}
 	must(t, kube.Create(t.Context(), directory))
 
+	from := build.Read()
 	_, end := started(t, freeAddress(t), "controller", "--bindable-cluster-roles=view")
 	for _, want := range []string{
 		`scim_operator_directory_ready{directory="measured"} 0`,
 		`scim_operator_directory_users{directory="measured",state="active"} 0`,
 		`scim_operator_directory_roles{directory="measured"} 0`,
+		`scim_operator_directory_condition{condition="TokenExpiring",directory="measured",reason="AsExpected"} 0`,
+		`scim_operator_credential_expiration_timestamp_seconds{credential="first",directory="measured"} 1e+09`,
+		`scim_operator_bindings{kind="ClusterRoleBinding"} 0`,
+		fmt.Sprintf(`scim_operator_build_info{component="controller",goversion=%q,revision=%q,version=%q} 1`, from.GoVersion, from.Revision, from.Version),
 	} {
 		poll(t, want, func() bool { return slices.Contains(samples(t), want) })
 	}
