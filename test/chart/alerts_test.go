@@ -189,9 +189,10 @@ func TestRunbook(t *testing.T) {
 	}
 	parts := strings.Split(string(page), "\n## ")
 	for _, part := range parts[1:] {
+		name, _, _ := strings.Cut(part, "\n")
 		for _, want := range []string{"**Means.**", "**People notice.**", "**Look.**", "```sh\n", "**Do.**"} {
 			if !strings.Contains(part, want) {
-				t.Errorf("the section %s lacks %q", part[:strings.Index(part, "\n")], want)
+				t.Errorf("the section %s lacks %q", name, want)
 			}
 		}
 	}
