@@ -11,9 +11,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
@@ -26,7 +24,7 @@ const person = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userN
 // personal are the values in it that are personal. The id may begin with what is before the @.
 var personal = []string{"quibble@", "Quibble", "Zuleika", "Thaumaturge", "00uquibble", "home.example", "555-0199"}
 
-// TestLogs has somebody pushed, refused, given access and taken out, and wants the log of both parts at the default level to have an object of JSON
+// TestLogs has somebody pushed, refused and deactivated, and wants the log of the server at the default level to have an object of JSON
 // for each event, on a line of its own, and nothing of the person but the id.
 func TestLogs(t *testing.T) {
 	kube := newKube(t)
@@ -40,7 +38,6 @@ func TestLogs(t *testing.T) {
 	address := freeAddress(t)
 	// Without the audit log, the log has every request.
 	serverLog, endServer := started(t, freeAddress(t), "server", "--listen-address="+address, "--tls-cert-file="+certFile, "--tls-key-file="+keyFile, "--audit-log=off")
-	controllerLog, endController := started(t, freeAddress(t), "controller", "--bindable-cluster-roles=view")
 
 	push := func(want int, method, path, body string) []byte {
 		t.Helper()
@@ -57,58 +54,30 @@ func TestLogs(t *testing.T) {
 	push(http.StatusBadRequest, http.MethodPost, "/Users", person[:len(person)-3])
 	push(http.StatusOK, http.MethodGet, "/Users?filter=userName+eq+%22zuleika.quibble@example.com%22", "")
 
-	role := &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "logged"}}
-	role.Spec.DisplayName, role.Spec.LocalMembers = "Logged", []string{user.ID}
-	must(t, kube.Create(t.Context(), role))
-	grant := &v1alpha1.ClusterAccessGrant{ObjectMeta: metav1.ObjectMeta{Name: "logged"}}
-	grant.Spec.Roles = []v1alpha1.RoleSelector{{Name: "logged"}}
-	grant.Spec.To = v1alpha1.GrantTarget{Kind: v1alpha1.KindClusterRole, Name: "view"}
-	grant.Spec.Scope = v1alpha1.ScopeCluster
-	must(t, kube.Create(t.Context(), grant))
-	poll(t, "the person has access", func() bool { return bound(t, kube, "zuleika.quibble@example.com") })
 	push(http.StatusOK, http.MethodPatch, "/Users/"+user.ID,
 		`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}`)
-	poll(t, "the person is out", func() bool { return !bound(t, kube, "zuleika.quibble@example.com") })
-	must(t, client.IgnoreNotFound(kube.Delete(t.Context(), grant)))
-	endController()
 	endServer()
 
-	assertLog(t, "server", serverLog.String(), `"id":"`+user.ID)
-	assertLog(t, "controller", controllerLog.String(), `"msg":"changed bindings"`)
+	assertLog(t, serverLog.String(), `"id":"`+user.ID)
 }
 
 // assertLog wants a log of objects of JSON, one a line, that has what is looked for and nothing personal.
-func assertLog(t *testing.T, of, text, want string) {
+func assertLog(t *testing.T, text, want string) {
 	t.Helper()
 	if !strings.Contains(text, want) {
-		t.Errorf("the log of the %s lacks %s, so it shows nothing:\n%s", of, want, text)
+		t.Errorf("the log lacks %s, so it shows nothing:\n%s", want, text)
 	}
 	for line := range strings.Lines(text) {
 		var event struct{ Time, Level, Msg string }
 		if err := json.Unmarshal([]byte(line), &event); err != nil || event.Time == "" || event.Level == "" || event.Msg == "" {
-			t.Errorf("the log of the %s has a line that is no event (%v): %s", of, err, line)
+			t.Errorf("the log has a line that is no event (%v): %s", err, line)
 		}
 		for _, value := range personal {
 			if strings.Contains(line, value) {
-				t.Errorf("the log of the %s has %q: %s", of, value, line)
+				t.Errorf("the log has %q: %s", value, line)
 			}
 		}
 	}
-}
-
-// bound says whether a ClusterRoleBinding of the operator names somebody.
-func bound(t *testing.T, kube client.Client, name string) bool {
-	t.Helper()
-	var list rbacv1.ClusterRoleBindingList
-	must(t, kube.List(t.Context(), &list, client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}))
-	for _, binding := range list.Items {
-		for _, subject := range binding.Subjects {
-			if subject.Name == name {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // pushed sends one request with the right token.
