@@ -60,7 +60,8 @@ generate: ## Write what follows from the types: deepcopy functions, CRDs, the ch
 .PHONY: test
 test: ## Run all tests, against a real API server and real apps; installs or builds what they need.
 	@assets="$$(hack/controlplane/assets.sh)"; helm="$$(hack/helm.sh)"; postgres="$$(hack/postgres.sh)"; scimmy="$$(hack/scimmy.sh)"; slapd="$$(hack/slapd.sh)"; \
-		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
+		prometheus="$$(hack/prometheus.sh)"; \
+		export KUBEBUILDER_ASSETS="$$assets" HELM="$$helm" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd" PROMETHEUS_BIN="$$prometheus"; set -x; \
 		go test -timeout=40m $(if $(filter-out ./...,$(ARGS)),,$(LONGEST)) $(ARGS)
 
 .PHONY: e2e

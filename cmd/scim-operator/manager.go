@@ -29,6 +29,9 @@ const managerShutdownTimeout = 25 * time.Second
 
 // processFlags are the flags of every subcommand that runs until it is stopped.
 type processFlags struct {
+	// component is the name of the subcommand.
+	component string
+
 	externalURL    string
 	namespace      string
 	healthAddress  string
@@ -38,6 +41,7 @@ type processFlags struct {
 
 // bind adds the flags; the subcommands say what the URL and the namespace are to them.
 func (f *processFlags) bind(cmd *cobra.Command, externalURL, namespace string) {
+	f.component = cmd.Name()
 	flags := cmd.Flags()
 	flags.StringVar(&f.externalURL, "external-url", "", "URL under which identity providers reach the SCIM server, without /scim; "+externalURL)
 	flags.StringVar(&f.namespace, "namespace", defaultNamespace(), namespace+"; default is POD_NAMESPACE")
@@ -107,7 +111,7 @@ func newManager(cfg *rest.Config, f *processFlags, log logr.Logger, adjust func(
 	if err != nil {
 		return nil, err
 	}
-	if err := metrics.RegisterBuild(); err != nil {
+	if err := metrics.RegisterBuild(f.component); err != nil {
 		return nil, err
 	}
 	shutdown := managerShutdownTimeout

@@ -26,16 +26,16 @@ func Registered[C prometheus.Collector](collector C) (C, error) {
 	return collector, nil
 }
 
-// RegisterBuild enters what the binary was built from.
-func RegisterBuild() error {
+// RegisterBuild enters what the binary was built from, and which part of the operator the process is.
+func RegisterBuild(component string) error {
 	info, err := Registered(prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "scim_operator_build_info",
-		Help: "Always 1. The labels say what the binary was built from.",
-	}, []string{"version", "revision", "goversion"}))
+		Help: "Always 1. The labels say which part this is, server or controller, and what the binary was built from.",
+	}, []string{"component", "version", "revision", "goversion"}))
 	if err != nil {
 		return err
 	}
 	from := build.Read()
-	info.WithLabelValues(from.Version, from.Revision, from.GoVersion).Set(1)
+	info.WithLabelValues(component, from.Version, from.Revision, from.GoVersion).Set(1)
 	return nil
 }

@@ -19,7 +19,7 @@ func TestFilesOfCI(t *testing.T) {
 	makeNamespace(t)
 	want := map[string][]string{
 		"default-values.yaml": {},
-		"full-values.yaml":    {policyKey, certificateKey, routeKey, "ServiceMonitor " + namespace + "/scim-operator"},
+		"full-values.yaml":    {policyKey, certificateKey, routeKey, ruleKey, "ServiceMonitor " + namespace + "/scim-operator"},
 	}
 	served := strings.Fields(mustKubectl(t, "", "api-versions").stdout)
 	for _, path := range filesOfCI(t) {

@@ -107,7 +107,7 @@ func TestDisruptions(t *testing.T) {
 func TestServiceMonitor(t *testing.T) {
 	const (
 		monitorKey = "ServiceMonitor " + namespace + "/scim-operator"
-		endpoint   = "port: metrics, scheme: https, bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token, tlsConfig: {insecureSkipVerify: true}"
+		endpoint   = "port: metrics, honorLabels: true, scheme: https, bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token, tlsConfig: {insecureSkipVerify: true}"
 		selector   = "selector: {matchLabels: {app.kubernetes.io/name: scim-operator, app.kubernetes.io/component: metrics}}"
 	)
 	monitor := func(v values) values {

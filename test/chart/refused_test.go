@@ -43,6 +43,14 @@ func TestRefusedExposure(t *testing.T) {
 			"two labels would have one name", values{"metrics": values{"serviceMonitor": values{"labels": values{"app.kubernetes.io/name": "x"}}}},
 			"/metrics/serviceMonitor/labels",
 		},
+		"no such alert":     {"a misspelt name has no effect", rules(values{"disabled": []string{"ScimNoLeaders"}}), "/metrics/prometheusRule/disabled/0"},
+		"no such threshold": {"a misspelt value has no effect", rules(values{"thresholds": values{"errors": 1}}), "errors"},
+		"whole":             {"no ratio is above it", rules(values{"thresholds": values{"errorRatio": 1}}), "/metrics/prometheusRule/thresholds/errorRatio"},
+		"seconds":           {"the histogram ends at 300", rules(values{"thresholds": values{"revocationSeconds": 300}}), "/thresholds/revocationSeconds"},
+		"alert's label":     {"Prometheus would refuse it", rules(values{"alertLabels": values{"a.b": "c"}}), "'a.b'"},
+		"dashboard's label": {"two labels would have one name", dashboards(values{"labels": values{"app.kubernetes.io/name": "x"}}), "/metrics/dashboards/labels"},
+		"namespace":         {"a name has no capitals", dashboards(values{"namespace": "Grafana"}), "/metrics/dashboards/namespace"},
+		"runbook's section": {"each alert adds its own", rules(values{"runbookUrl": "https://example.com/#top"}), "/metrics/prometheusRule/runbookUrl"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) { tc.check(t, "specifications of the schema") })
