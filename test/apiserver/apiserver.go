@@ -49,6 +49,18 @@ func StartWith(t testing.TB, options controlplane.Options) *rest.Config {
 	return rest.CopyConfig(controlPlane.Config)
 }
 
+// StartBare is StartWith without the custom resource definitions, for a test that installs them as people do.
+func StartBare(t testing.TB, options controlplane.Options) *controlplane.ControlPlane {
+	t.Helper()
+	options.Dir = t.TempDir()
+	controlPlane, err := startBare(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { controlPlane.Stop(0) })
+	return controlPlane
+}
+
 // Main starts one control plane, runs the tests of a package and returns the code to exit with. Call it from TestMain.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "apiserver-test-")
@@ -122,12 +134,8 @@ func assets() (string, error) {
 	return dir, nil
 }
 
-func start(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
+func startBare(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
 	assets, err := assets()
-	if err != nil {
-		return nil, err
-	}
-	definitions, err := definitionsDir()
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +143,18 @@ func start(ctx context.Context, options controlplane.Options) (*controlplane.Con
 	controlPlane, err := controlplane.Start(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("start a control plane: %w", err)
+	}
+	return controlPlane, nil
+}
+
+func start(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
+	definitions, err := definitionsDir()
+	if err != nil {
+		return nil, err
+	}
+	controlPlane, err := startBare(ctx, options)
+	if err != nil {
+		return nil, err
 	}
 	if err := installDefinitions(controlPlane.Config, definitions); err != nil {
 		controlPlane.Stop(0)
