@@ -2,7 +2,9 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/scim-operator/scim-operator/test/okta"
@@ -103,8 +105,11 @@ func (p *pusher) join(ctx context.Context, n int) bool {
 			made = p.client.AssignUser
 		}
 		user, err := made(ctx, p.profile(one))
-		if again && okta.StatusOf(err) == 409 {
-			user, err = p.client.AssignUser(ctx, p.profile(one))
+		if okta.StatusOf(err) == http.StatusConflict {
+			if !again {
+				return fmt.Errorf("at the first try: %w", err)
+			}
+			return errors.New("told of a conflict with the try before, which nobody finds yet")
 		}
 		again = true
 		if err == nil {

@@ -61,25 +61,28 @@ func (r *Release) Certify(ctx context.Context, authority *controlplane.Authority
 	return r.Kube.Update(ctx, present)
 }
 
-// MakeDirectory does what the notes of the chart say: a certificate for the server, a token and a ScimDirectory.
-func (r *Release) MakeDirectory(ctx context.Context, name string, guard v1alpha1.Guard) (*Directory, error) {
-	authority, err := controlplane.NewAuthority("release")
-	if err != nil {
-		return nil, err
-	}
-	if err := r.Certify(ctx, authority); err != nil {
-		return nil, err
+// MakeDirectory does what the notes of the chart say: a certificate for the server, unless it has one, a token and a ScimDirectory. Its
+// provider and its credential are filled in.
+func (r *Release) MakeDirectory(ctx context.Context, name string, spec v1alpha1.ScimDirectorySpec) (*Directory, error) {
+	if r.Authority == nil {
+		authority, err := controlplane.NewAuthority("release")
+		if err != nil {
+			return nil, err
+		}
+		if err := r.Certify(ctx, authority); err != nil {
+			return nil, err
+		}
+		r.Authority = authority
 	}
 	d := &Directory{Name: name, Token: rand.Text() + rand.Text(), Roots: x509.NewCertPool()}
-	d.Roots.AppendCertsFromPEM(authority.PEM)
+	d.Roots.AppendCertsFromPEM(r.Authority.PEM)
+	spec.Provider = v1alpha1.ProviderOkta
+	spec.Credentials = []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: name + "-scim-token", Key: "token"}}}
 	for _, object := range []client.Object{
 		&corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: name + "-scim-token"}, StringData: map[string]string{"token": d.Token},
 		},
-		&v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ScimDirectorySpec{
-			Provider: v1alpha1.ProviderOkta, Guard: guard,
-			Credentials: []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: name + "-scim-token", Key: "token"}}},
-		}},
+		&v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec},
 	} {
 		if err := r.Kube.Create(ctx, object); err != nil {
 			return nil, fmt.Errorf("create %T %s: %w", object, object.GetName(), err)

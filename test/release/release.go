@@ -29,9 +29,11 @@ const (
 	Name = "scim-operator"
 	// Namespace is where the release is installed.
 	Namespace = "scim-operator-system"
-	// Server and Controller are the Deployments. The Service of the server has the name of its Deployment.
-	Server, Controller = "scim-operator-server", "scim-operator-controller"
-	helmVariable       = "HELM"
+	// Server is the Deployment of the server, and its Service.
+	Server = "scim-operator-server"
+	// Controller is the other Deployment.
+	Controller   = "scim-operator-controller"
+	helmVariable = "HELM"
 )
 
 // Values are what a user puts into a file for --values.
@@ -50,7 +52,9 @@ type Options struct {
 // Release is an installed chart and the pods that run for it.
 type Release struct {
 	// Kube may do what an administrator may.
-	Kube       client.Client
+	Kube client.Client
+	// Authority signs the server's certificate, once MakeDirectory has made one.
+	Authority  *controlplane.Authority
 	options    Options
 	helm       string
 	kubeconfig string

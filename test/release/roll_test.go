@@ -19,7 +19,7 @@ func TestRollingRestart(t *testing.T) {
 	check(t, "prepare the installation", err)
 	t.Cleanup(r.Stop)
 	check(t, "install the chart", r.Install(t.Context(), chart, release.Values{"image": release.Values{"tag": "tested"}}))
-	d, err := r.MakeDirectory(t.Context(), "okta", v1alpha1.Guard{})
+	d, err := r.MakeDirectory(t.Context(), "okta", v1alpha1.ScimDirectorySpec{})
 	check(t, "make a directory", err)
 	for _, part := range []string{release.Server, release.Controller} {
 		check(t, "start "+part, r.Scale(t.Context(), part))

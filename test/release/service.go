@@ -92,7 +92,7 @@ func (s *Service) forward(client net.Conn) {
 		both.Go(func() {
 			_, _ = io.Copy(way[0], way[1])
 			if half, ok := way[0].(*net.TCPConn); ok {
-				half.CloseWrite()
+				_ = half.CloseWrite()
 			}
 		})
 	}
