@@ -51,6 +51,7 @@ func TestRunRefuses(t *testing.T) {
 		"perSource":      {"no guess at all would be the default", []string{"server", kubeconfig, "--max-failures-per-source=0"}, "--max-failures-per-source"},
 		"failures":       {"nor is there less than none", []string{"server", kubeconfig, "--max-failures=-1"}, "--max-failures:"},
 		"connections":    {"nobody could connect", []string{"server", kubeconfig, "--max-connections=0"}, "--max-connections"},
+		"drain":          {"the Deployment's grace period would end before it", []string{"server", kubeconfig, "--drain-delay=16s"}, "--drain-delay"},
 		"noTLS":          {"tokens must not cross a network in the clear", []string{"server", kubeconfig, "--listen-address=127.0.0.1:0", "--health-address=0"}, "certificate"},
 		"profileToAll":   {"whoever sees a profile sees what is in memory", []string{"controller", kubeconfig, "--profile-address=:6060", "--health-address=0"}, "loopback"},
 		"profileNowhere": {"an address has a port", []string{"controller", kubeconfig, "--profile-address=127.0.0.1", "--health-address=0"}, "--profile-address"},

@@ -23,6 +23,9 @@ import (
 // fieldOwner names the server in managedFields.
 const fieldOwner = "scim-operator-server"
 
+// maxDrainDelay is what the grace period of the Deployment, 45 seconds, has room for beside managerShutdownTimeout.
+const maxDrainDelay = 15 * time.Second
+
 // serverFlags are the flags of `scim-operator server`.
 type serverFlags struct {
 	processFlags
@@ -37,6 +40,7 @@ type serverFlags struct {
 	// maxFailuresPerSource, maxFailures and maxConnections bound what strangers can take.
 	maxFailuresPerSource, maxFailures, maxConnections int
 	auditLog                                          string
+	drainDelay                                        time.Duration
 	// stdout is where the audit log goes if no flag says otherwise.
 	stdout io.Writer
 }
@@ -71,6 +75,8 @@ func (f *serverFlags) bind(cmd *cobra.Command) {
 	flags.IntVar(&f.maxFailures, "max-failures", server.DefaultFailures,
 		"number of wrong credentials a minute from everywhere that are answered 401; more are answered 429. Good credentials are never held back")
 	flags.IntVar(&f.maxConnections, "max-connections", server.DefaultMaxConnections, "number of connections that are open at once; more have to wait")
+	flags.DurationVar(&f.drainDelay, "drain-delay", 0, "time for which a server that was told to end, and says so at /readyz, goes on to serve, "+
+		"because whatever sends it connections hears of the end later; at most 15s")
 	flags.StringVar(&f.auditLog, "audit-log", auditStdout, "where one line of JSON for each SCIM request goes: stdout or - for the standard output, "+
 		"off for nowhere, else a file, which is appended to and made anew when it was moved away")
 }
@@ -85,7 +91,17 @@ func (f *serverFlags) validate() error {
 			return fmt.Errorf("flag --%s: %d must be at least 1", limit.name, limit.value)
 		}
 	}
+	if f.drainDelay < 0 || f.drainDelay > maxDrainDelay {
+		return fmt.Errorf("flag --drain-delay: %s must be at least 0 and at most %s", f.drainDelay, maxDrainDelay)
+	}
 	return f.processFlags.validate()
+}
+
+// drain waits out the delay. The process ends by itself after that, so there is nothing to wait for less.
+func (f *serverFlags) drain() {
+	timer := time.NewTimer(f.drainDelay)
+	defer timer.Stop()
+	<-timer.C
 }
 
 // What the flag --audit-log takes besides the path of a file.
@@ -123,7 +139,10 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAudit()) }()
-	mgr, err := newManager(cfg, &f.processFlags, log, func(o *ctrl.Options) { o.Client.FieldOwner = fieldOwner })
+	mgr, err := newManager(cfg, &f.processFlags, log, func(o *ctrl.Options) {
+		o.Client.FieldOwner = fieldOwner
+		*o.GracefulShutdownTimeout += f.drainDelay
+	})
 	if err != nil {
 		return err
 	}
@@ -133,7 +152,7 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	}
 	listener, err := server.NewListener(server.ListenConfig{
 		Address: f.listenAddress, CertFile: f.certFile, KeyFile: f.keyFile, InsecureHTTP: f.insecureHTTP,
-		Handler: handler, Log: log.WithName("http"), OnStop: activity.Wait, MaxConnections: f.maxConnections,
+		Handler: handler, Log: log.WithName("http"), Drain: f.drain, OnStop: activity.Wait, MaxConnections: f.maxConnections,
 	})
 	if err != nil {
 		return err

@@ -56,6 +56,9 @@ type ListenConfig struct {
 	Handler http.Handler
 	// Log gets what goes wrong with connections.
 	Log logr.Logger
+	// Drain, which may be nil, is called at the end, when Ready fails already. Until it returns everything is answered as before, and each
+	// answer asks the client to come with another connection. So nobody is refused who was not told yet to go elsewhere.
+	Drain func()
 	// OnStop, which may be nil, is called after the last request has been answered.
 	OnStop func()
 
@@ -92,6 +95,8 @@ type Listener struct {
 	cfg     ListenConfig
 	watcher *certwatcher.CertWatcher
 	address atomic.Pointer[net.TCPAddr]
+	// draining is true from the moment on which the end is near.
+	draining atomic.Bool
 }
 
 // NewListener checks the configuration and reads the certificate. It refuses to go without TLS, except on a loopback address when that
@@ -189,10 +194,14 @@ func (l *Listener) serve(server *http.Server, socket net.Listener) error {
 	return fmt.Errorf("server: serving: %w", err)
 }
 
-// stop answers what is in flight, then cuts off what is left. Requests in flight keep their contexts, because a write that is half done
+// stop drains, answers what is in flight, then cuts off what is left. Requests in flight keep their contexts, because a write that is half done
 // is better finished.
 func (l *Listener) stop(ctx context.Context, server *http.Server) error {
 	l.address.Store(nil)
+	l.draining.Store(true)
+	if l.cfg.Drain != nil {
+		l.cfg.Drain()
+	}
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.ShutdownTimeout)
 	defer cancel()
 	err := server.Shutdown(ctx)
@@ -207,7 +216,7 @@ func (l *Listener) stop(ctx context.Context, server *http.Server) error {
 
 func (l *Listener) httpServer(ctx context.Context) *http.Server {
 	server := &http.Server{
-		Handler:           pace{l.cfg.Handler, l.cfg.MinBodyRate, l.cfg.BodyGrace, l.cfg.ReadTimeout},
+		Handler:           pace{l.parting(l.cfg.Handler), l.cfg.MinBodyRate, l.cfg.BodyGrace, l.cfg.ReadTimeout},
 		ReadHeaderTimeout: l.cfg.ReadHeaderTimeout,
 		ReadTimeout:       l.cfg.ReadTimeout,
 		WriteTimeout:      l.cfg.WriteTimeout,
@@ -223,6 +232,16 @@ func (l *Listener) httpServer(ctx context.Context) *http.Server {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: l.watcher.GetCertificate}
 	}
 	return server
+}
+
+// parting asks clients to close their connections once the end is near. HTTP/2 turns the header into GOAWAY.
+func (l *Listener) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // lineLogger carries what net/http has to say (failed handshakes, mostly) into the structured log. A scanner can cause any number of

@@ -117,6 +117,51 @@ func TestListenerAnswersWhatIsInFlightAtTheEnd(t *testing.T) {
 	<-stopped
 }
 
+// TestListenerDrains: from the end of readiness until it is drained, a listener answers also those who come anew, and asks each to close.
+func TestListenerDrains(t *testing.T) {
+	drained := make(chan struct{})
+	l, err := NewListener(ListenConfig{
+		Address: "127.0.0.1:0", InsecureHTTP: true, Log: logr.Discard(), Drain: func() { <-drained },
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Start(ctx) }()
+	eventually(t, "the listener listens", func() bool { return l.Ready(nil) == nil })
+	address := l.Address().String()
+	kept, fresh := &http.Client{Transport: &http.Transport{}}, &http.Client{Transport: &http.Transport{}}
+	get := func(client *http.Client) *http.Response {
+		t.Helper()
+		response, err := client.Get("http://" + address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response
+	}
+	if get(kept).Close {
+		t.Error("a listener in the middle of its life asks a client to close")
+	}
+	cancel()
+	eventually(t, "the listener is no longer ready", func() bool { return l.draining.Load() && l.Ready(nil) != nil })
+	for name, client := range map[string]*http.Client{"kept": kept, "fresh": fresh} {
+		if response := get(client); response.StatusCode != http.StatusNoContent || !response.Close {
+			t.Errorf("while draining, a %s connection: status %d, close %t; want 204 and close", name, response.StatusCode, response.Close)
+		}
+	}
+	close(drained)
+	if err := <-done; err != nil {
+		t.Errorf("Start() = %v, want an orderly end", err)
+	}
+	if response, err := fresh.Get("http://" + address); err == nil {
+		response.Body.Close()
+		t.Error("a listener that has ended still answers")
+	}
+}
+
 func TestListenerLimitsHeaders(t *testing.T) {
 	l, err := NewListener(ListenConfig{
 		Address: "127.0.0.1:0", InsecureHTTP: true, Log: logr.Discard(),

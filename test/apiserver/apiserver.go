@@ -49,15 +49,16 @@ func StartWith(t testing.TB, options controlplane.Options) *rest.Config {
 	return rest.CopyConfig(controlPlane.Config)
 }
 
-// StartBare is Start for a test that brings the custom resource definitions itself, as a first installation does.
-func StartBare(t testing.TB) *rest.Config {
+// StartBare is StartWith without the custom resource definitions, for a test that installs them as people do.
+func StartBare(t testing.TB, options controlplane.Options) *controlplane.ControlPlane {
 	t.Helper()
-	controlPlane, err := startBare(t.Context(), controlplane.Options{Dir: t.TempDir()})
+	options.Dir = t.TempDir()
+	controlPlane, err := startBare(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { controlPlane.Stop(0) })
-	return rest.CopyConfig(controlPlane.Config)
+	return controlPlane
 }
 
 // Main starts one control plane, runs the tests of a package and returns the code to exit with. Call it from TestMain.
@@ -133,6 +134,19 @@ func assets() (string, error) {
 	return dir, nil
 }
 
+func startBare(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
+	assets, err := assets()
+	if err != nil {
+		return nil, err
+	}
+	options.Assets, options.Timeout = assets, startTimeout
+	controlPlane, err := controlplane.Start(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("start a control plane: %w", err)
+	}
+	return controlPlane, nil
+}
+
 func start(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
 	definitions, err := definitionsDir()
 	if err != nil {
@@ -145,19 +159,6 @@ func start(ctx context.Context, options controlplane.Options) (*controlplane.Con
 	if err := installDefinitions(controlPlane.Config, definitions); err != nil {
 		controlPlane.Stop(0)
 		return nil, err
-	}
-	return controlPlane, nil
-}
-
-func startBare(ctx context.Context, options controlplane.Options) (*controlplane.ControlPlane, error) {
-	assets, err := assets()
-	if err != nil {
-		return nil, err
-	}
-	options.Assets, options.Timeout = assets, startTimeout
-	controlPlane, err := controlplane.Start(ctx, options)
-	if err != nil {
-		return nil, fmt.Errorf("start a control plane: %w", err)
 	}
 	return controlPlane, nil
 }

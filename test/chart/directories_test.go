@@ -17,6 +17,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/test/apiserver"
+	"github.com/scim-operator/scim-operator/test/apiserver/controlplane"
 )
 
 // directoryKind is how Helm asks whether the cluster knows the kind.
@@ -97,7 +98,7 @@ func (i *installation) command(t *testing.T, line string) result {
 // TestFirstInstallation: in a cluster that has not got the definitions, what the notes say makes the directory and shows its token, once; and
 // the token outlives upgrades, the end of the release and the next one.
 func TestFirstInstallation(t *testing.T) {
-	config := apiserver.StartBare(t)
+	config := apiserver.StartBare(t, controlplane.Options{}).Config
 	i := &installation{config: config, kubeconfig: apiserver.Kubeconfig(t, config), plugin: buildPlugin(t)}
 	v := values{"directories": []values{{"name": "okta", "spec": values{"provider": "Okta"}}}}
 	if notes := i.mustHelm(t, v, "install", release, chartDir, "--create-namespace"); !strings.Contains(notes, "\nhelm upgrade "+release+" CHART --namespace "+namespace+" --reuse-values\n") {

@@ -64,11 +64,11 @@ func Operator(ctx context.Context, kube client.Client, config string) error {
 			return fmt.Errorf("create %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
 		}
 	}
-	return awaitPolicies(ctx, kube)
+	return AwaitPolicies(ctx, kube)
 }
 
-// awaitPolicies returns when the API server heeds the policies, which takes it a moment: it then refuses an administrator a slice.
-func awaitPolicies(ctx context.Context, kube client.Client) error {
+// AwaitPolicies returns when the API server heeds the policies, which takes it a moment: it then refuses an administrator a slice.
+func AwaitPolicies(ctx context.Context, kube client.Client) error {
 	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		err := kube.Create(ctx, &v1alpha1.ScimRoleSlice{
 			ObjectMeta: metav1.ObjectMeta{Name: "refused"},
@@ -108,14 +108,19 @@ func readObjects(name string) ([]client.Object, error) {
 	}
 }
 
-// TokenConfig is how a ServiceAccount reaches the API server: with a token of its own and nothing else.
+// TokenConfig is how a ServiceAccount reaches the API server that apiserver.Main started: with a token of its own and nothing else.
 func TokenConfig(ctx context.Context, kube client.Client, namespace, account string) (*rest.Config, error) {
+	return TokenConfigAt(ctx, apiserver.Config(), kube, namespace, account)
+}
+
+// TokenConfigAt is TokenConfig for the API server that the client talks to.
+func TokenConfigAt(ctx context.Context, cluster *rest.Config, kube client.Client, namespace, account string) (*rest.Config, error) {
 	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
 	request := &authenticationv1.TokenRequest{}
 	if err := kube.SubResource("token").Create(ctx, owner, request); err != nil {
 		return nil, fmt.Errorf("make a token for %s: %w", account, err)
 	}
-	config := rest.AnonymousClientConfig(apiserver.Config())
+	config := rest.AnonymousClientConfig(cluster)
 	config.BearerToken = request.Status.Token
 	return config, nil
 }

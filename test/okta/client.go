@@ -62,6 +62,8 @@ type Exchange struct {
 	Duration time.Duration
 	// Retry is 0 for a first try.
 	Retry int
+	// RetryAfter is that header of an answer 429.
+	RetryAfter string
 }
 
 // Client is one Okta app. Its methods may be called from several goroutines.

@@ -74,6 +74,9 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 	exchange := Exchange{Method: method, Path: path, Duration: time.Since(start), Retry: retry}
 	if answer != nil {
 		exchange.Status = answer.Status
+		if answer.Status == http.StatusTooManyRequests {
+			exchange.RetryAfter = answer.Header.Get("Retry-After")
+		}
 	}
 	c.record(exchange)
 	if err != nil {

@@ -114,8 +114,8 @@ func internalRules() []rule {
 			reason: "who changes a claim gives a name away", policy: policy, message: message,
 			present: []try{create(server, claim("u"))},
 			accept: []try{
-				patch(server, claim("v")), patch(controller, claim("v")), remove(server, claim("u")), remove(controller, claim("u")),
-				patch(admin, claim("u")), patch(controller, marked("ScimClaim", name, v1alpha1.AnnotationFence, "a")),
+				patch(server, claim("v")), update(controller, claim("v")), remove(server, claim("u")), remove(controller, claim("u")),
+				patch(admin, claim("u")), patch(server, marked("ScimClaim", name, v1alpha1.AnnotationFence, "a")),
 			},
 			refuse: []try{
 				patch(admin, claim("v")), patch(broad, claim("v")), remove(admin, claim("u")), remove(broad, claim("u")), removeAll(admin, claim("u")),

@@ -48,6 +48,9 @@ func create(as account, object string) try { return try{as, "create", object} }
 // patch is a merge patch of what is there.
 func patch(as account, object string) try { return try{as, "patch", object} }
 
+// update sends what is there with these fields laid over it.
+func update(as account, object string) try { return try{as, "update", object} }
+
 // status is a merge patch of the status subresource.
 func status(as account, object string) try { return try{as, "patch status", object} }
 
@@ -75,6 +78,17 @@ func (r try) do(ctx context.Context, c *client, dryRun bool) error {
 		return c.Create(ctx, object, &ctrl.CreateOptions{DryRun: options})
 	case "patch":
 		return c.Patch(ctx, object, ctrl.RawPatch(types.MergePatchType, merge), &ctrl.PatchOptions{DryRun: options})
+	case "update":
+		wanted := object.DeepCopy()
+		if err := c.Get(ctx, ctrl.ObjectKeyFromObject(object), object); err != nil {
+			return err
+		}
+		for field, value := range wanted.Object {
+			if field != "metadata" {
+				object.Object[field] = value
+			}
+		}
+		return c.Update(ctx, object, &ctrl.UpdateOptions{DryRun: options})
 	case "patch status":
 		return c.Status().Patch(ctx, object, ctrl.RawPatch(types.MergePatchType, merge),
 			&ctrl.SubResourcePatchOptions{PatchOptions: ctrl.PatchOptions{DryRun: options}})

@@ -29,6 +29,7 @@ type Command struct {
 	Path   string
 	Args   []string
 	Env    []string // in addition to the environment of this process
+	Alone  bool     // without the environment of this process
 	Dir    string
 	LogDir string
 }
@@ -49,6 +50,9 @@ func StartProcess(command Command) (*Process, error) {
 
 	cmd := exec.Command(command.Path, command.Args...)
 	cmd.Env = append(os.Environ(), command.Env...)
+	if command.Alone {
+		cmd.Env = append([]string{}, command.Env...)
+	}
 	cmd.Dir = command.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()

@@ -1,0 +1,133 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/scim-operator/scim-operator/test/okta"
+)
+
+const (
+	// patience is how long a pusher may take for anything on a busy machine.
+	patience = 5 * time.Minute
+	// pace is the time from one change of a pusher to the next, about that between Okta's.
+	pace = 150 * time.Millisecond
+	// sharedGroup is the group that all pushers change.
+	sharedGroup = "Everybody"
+)
+
+// Config says how to push.
+type Config struct {
+	Pushers int
+	// Client says how a client in that dialect reaches the server.
+	Client func(okta.Dialect) okta.Config
+}
+
+// Load is a push that runs.
+type Load struct {
+	config  Config
+	shared  string
+	pushers []*pusher
+	cancel  context.CancelFunc
+	group   sync.WaitGroup
+
+	acknowledged, broken, throttled atomic.Int64
+
+	mu       sync.Mutex
+	refusals []error
+}
+
+// Start begins to push.
+func Start(ctx context.Context, config Config) (*Load, error) {
+	l := &Load{config: config}
+	first, err := l.client(okta.OIN)
+	if err != nil {
+		return nil, err
+	}
+	defer first.Close()
+	group, err := first.CreateGroup(ctx, sharedGroup, nil)
+	if err != nil {
+		return nil, fmt.Errorf("create the group of all: %w", err)
+	}
+	l.shared = group.ID()
+	ctx, l.cancel = context.WithCancel(ctx)
+	for i := range config.Pushers {
+		dialect := []okta.Dialect{okta.AIW, okta.OIN}[i%2]
+		client, err := l.client(dialect)
+		if err != nil {
+			return nil, err
+		}
+		p := &pusher{load: l, client: client, name: fmt.Sprintf("pusher-%d", i), dialect: dialect, members: map[string]bool{}, inShared: map[string]bool{}}
+		l.pushers = append(l.pushers, p)
+		l.group.Go(func() { p.run(ctx) })
+	}
+	return l, nil
+}
+
+// client makes one that tells this load of every exchange.
+func (l *Load) client(dialect okta.Dialect) (*okta.Client, error) {
+	config := l.config.Client(dialect)
+	config.Observe = l.observe
+	return okta.New(config)
+}
+
+func (l *Load) observe(e okta.Exchange) {
+	if e.Status != 429 {
+		return
+	}
+	l.throttled.Add(1)
+	if _, err := strconv.ParseUint(e.RetryAfter, 10, 31); err != nil {
+		l.refuse(fmt.Errorf("%s %s: 429 with Retry-After %q, which is no whole number", e.Method, e.Path, e.RetryAfter))
+	}
+}
+
+func (l *Load) refuse(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusals = append(l.refusals, err)
+}
+
+// Await waits until that many more changes have been acknowledged.
+func (l *Load) Await(ctx context.Context, changes int64) error {
+	before := l.acknowledged.Load()
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		return l.acknowledged.Load()-before >= changes, l.err()
+	})
+	if err != nil {
+		return fmt.Errorf("%d more changes were acknowledged, want %d: %w", l.acknowledged.Load()-before, changes, err)
+	}
+	return nil
+}
+
+// err gives the first few refusals.
+func (l *Load) err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.refusals) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d requests were refused: %w", len(l.refusals), errors.Join(l.refusals[:min(5, len(l.refusals))]...))
+}
+
+// Stop lets every pusher finish what it has begun.
+func (l *Load) Stop() error {
+	l.cancel()
+	l.group.Wait()
+	return l.err()
+}
+
+// Broken is how many requests ended without an answer.
+func (l *Load) Broken() int64 { return l.broken.Load() }
+
+// String tells what happened, for a test's log.
+func (l *Load) String() string {
+	return fmt.Sprintf("%d changes acknowledged by %d clients, %d requests answered 429, %d broken off",
+		l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.broken.Load())
+}
