@@ -65,8 +65,8 @@ test: ## Run all tests, against a real API server and real apps; installs or bui
 		go test -timeout=40m $(if $(filter-out ./...,$(ARGS)),,$(LONGEST)) $(ARGS)
 
 .PHONY: e2e
-e2e: ## Install IMAGE (after IMAGE_BEFORE, if given) by Helm into the cluster of KUBECONFIG, which nobody uses, and replace and kill its pods while Okta pushes.
-	@helm="$$(hack/helm.sh)"; export HELM="$$helm" E2E_IMAGE="$(IMAGE)" E2E_IMAGE_BEFORE="$(IMAGE_BEFORE)"; set -x; \
+e2e: ## Install IMAGE (after IMAGE_BEFORE by CHART_BEFORE, if given) into the cluster of KUBECONFIG, which nobody uses, and replace and kill its pods while Okta pushes.
+	@helm="$$(hack/helm.sh)"; export HELM="$$helm" E2E_IMAGE="$(IMAGE)" E2E_IMAGE_BEFORE="$(IMAGE_BEFORE)" E2E_CHART_BEFORE="$(CHART_BEFORE)"; set -x; \
 		go test -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
 
 .PHONY: fuzz

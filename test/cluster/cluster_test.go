@@ -14,11 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/test/okta"
 )
 
 // TestCluster installs the operator, and upgrades it, kills its pods and takes rights to it and from it while Okta apps push.
 func TestCluster(t *testing.T) {
-	i := install(t, fromEnvironment(t))
+	e := fromEnvironment(t)
+	i := install(t, e)
 	for n := range apps {
 		i.grant(t, fmt.Sprintf("platform-%d", n), fmt.Sprintf("Platform %d", n), "view")
 	}
@@ -26,7 +28,10 @@ func TestCluster(t *testing.T) {
 	p := i.startPush(t)
 	p.phase(t, "at rest")
 
-	i.helm(t, "upgrade", i.image, "view")
+	i.helm(t, "upgrade", chartDir, i.image, "view")
+	if e.before != e.image {
+		p.phase(t, "upgrade from another version")
+	}
 	i.replace(t)
 	if cut := p.phase(t, "rolling upgrade").cut; cut > 0 {
 		t.Errorf("the upgrade cut %d connections, want none", cut)
@@ -37,7 +42,7 @@ func TestCluster(t *testing.T) {
 	p.phase(t, "the leading controller's pod killed")
 
 	i.assertBindable(t, "editors", false)
-	i.helm(t, "upgrade", i.image, "view,edit")
+	i.helm(t, "upgrade", chartDir, i.image, "view,edit")
 	i.assertBindable(t, "editors", true)
 	if cut := p.phase(t, "other bindable roles").cut; cut > 0 {
 		t.Errorf("the upgrade cut %d connections, want none", cut)
@@ -45,6 +50,8 @@ func TestCluster(t *testing.T) {
 
 	p.end(t)
 	i.assertNothingLost(t, p)
+	i.replay(t)
+	i.unlink(t, p)
 	i.uninstall(t, p)
 }
 
@@ -165,6 +172,35 @@ func (i *installation) assertPerson(t *testing.T, someone *person) {
 	must(t, i.kube.Create(t.Context(), review))
 	if want := someone.active && someone.member; review.Status.Allowed != want {
 		t.Errorf("%s may read pods: %t, want %t", someone.userName, review.Status.Allowed, want)
+	}
+}
+
+// replay sends what Okta was recorded to send, in both dialects, and wants the answers that it needs.
+func (i *installation) replay(t *testing.T) {
+	t.Helper()
+	scenarios, err := okta.LoadRecorded()
+	must(t, err)
+	for _, scenario := range scenarios {
+		if err := okta.Replay(t.Context(), i.client(t, scenario.Dialect, nil), scenario); err != nil {
+			t.Errorf("%s: %v", scenario.Name, err)
+		}
+	}
+	t.Logf("%d recorded sessions replayed", len(scenarios))
+}
+
+// unlink ends the push of one group, whose members lose its access.
+func (i *installation) unlink(t *testing.T, p *push) {
+	t.Helper()
+	a := p.apps[len(p.apps)-1]
+	must(t, a.UnlinkGroup(t.Context(), a.groupID, true))
+	eventually(t, "nobody has the access of an unlinked group", func(ctx context.Context) error {
+		if got, err := i.subjects(ctx, fmt.Sprintf("platform-%d", len(p.apps)-1)); err != nil || len(got) > 0 {
+			return fmt.Errorf("%v have, error %w", got, err)
+		}
+		return nil
+	})
+	for _, someone := range a.people {
+		someone.member = false
 	}
 }
 

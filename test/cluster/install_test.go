@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func install(t *testing.T, e environment) *installation {
 		Name: namespace, Labels: map[string]string{"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"},
 	}}))
 	must(t, i.kube.Create(t.Context(), i.certificate(t)))
-	i.helm(t, "install", i.before, "view")
+	i.helm(t, "install", i.chartBefore, i.before, "view")
 	must(t, i.kube.Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "okta-token"}, StringData: map[string]string{"token": i.token},
 	}))
@@ -73,7 +74,7 @@ func (i *installation) refuseNeighbour(t *testing.T) {
 }
 
 // helm runs helm install or helm upgrade, and returns when all pods are replaced.
-func (i *installation) helm(t *testing.T, verb, image, roles string) {
+func (i *installation) helm(t *testing.T, verb, chart, image, roles string) {
 	t.Helper()
 	repository, tag, found := strings.Cut(image, ":")
 	if slash := strings.LastIndex(image, "/"); slash >= 0 { // the registry may have a port
@@ -85,7 +86,7 @@ func (i *installation) helm(t *testing.T, verb, image, roles string) {
 	if !found {
 		t.Fatalf("image %q has no tag", image)
 	}
-	run(t, helm(), verb, release, chartDir, "--namespace", namespace, "--wait", "--timeout", longPatience,
+	run(t, helm(), verb, release, chart, "--namespace", namespace, "--wait", "--timeout", longPatience,
 		"--set", "image.repository="+repository, "--set", "image.tag="+tag, "--set", "image.pullPolicy=IfNotPresent",
 		"--set", "access.bindableClusterRoles={"+roles+"}", "--set", "server.externalUrl=https://"+serverName)
 }
@@ -144,11 +145,18 @@ func (i *installation) rolledOut(ctx context.Context, part string) error {
 		return err
 	}
 	want := *d.Spec.Replicas
-	if d.Status.ObservedGeneration != d.Generation || d.Status.UpdatedReplicas != want || d.Status.ReadyReplicas != want || len(pods) != int(want) {
+	if d.Status.ObservedGeneration != d.Generation || d.Status.UpdatedReplicas != want || len(pods) != int(want) {
 		return fmt.Errorf("%s: %d pods; %+v", part, len(pods), d.Status)
+	}
+	for _, pod := range pods {
+		if !slices.ContainsFunc(pod.Status.Conditions, isReady) {
+			return fmt.Errorf("pod %s is not ready", pod.Name)
+		}
 	}
 	return nil
 }
+
+func isReady(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }
 
 func (i *installation) pods(ctx context.Context, part string) ([]corev1.Pod, error) {
 	var pods corev1.PodList

@@ -41,6 +41,8 @@ const (
 type environment struct {
 	// image is the operator's image, which the cluster can run; before is an earlier one to begin with, or the same.
 	image, before string
+	// chartBefore is the chart of the earlier image.
+	chartBefore string
 	// address is host:port of the SCIM endpoint, where the Service's own address cannot be reached from here; else it is empty.
 	address string
 }
@@ -48,12 +50,17 @@ type environment struct {
 // fromEnvironment skips the test where nobody asked for it: it must not touch whatever cluster a developer's KUBECONFIG happens to name.
 func fromEnvironment(t *testing.T) environment {
 	t.Helper()
-	e := environment{image: os.Getenv("E2E_IMAGE"), before: os.Getenv("E2E_IMAGE_BEFORE"), address: os.Getenv("E2E_ADDRESS")}
+	e := environment{
+		image: os.Getenv("E2E_IMAGE"), before: os.Getenv("E2E_IMAGE_BEFORE"), chartBefore: os.Getenv("E2E_CHART_BEFORE"), address: os.Getenv("E2E_ADDRESS"),
+	}
 	if e.image == "" {
 		t.Skip("E2E_IMAGE is not set: run make e2e with KUBECONFIG and IMAGE")
 	}
 	if e.before == "" {
 		e.before = e.image
+	}
+	if e.chartBefore == "" {
+		e.chartBefore = chartDir
 	}
 	return e
 }

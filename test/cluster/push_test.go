@@ -143,12 +143,13 @@ func again(ctx context.Context, do func() error) error {
 	})
 }
 
-// oneMore takes one person through what Okta does: assigned, put into the group, renamed in part, and every third deactivated, every ninth
-// assigned again.
+// oneMore takes one person through what Okta does: assigned, put into the group, and changed; every fifth is renamed, every third deactivated, and
+// every ninth assigned again.
 func (a *app) oneMore(ctx context.Context, userName string, round int) error {
 	someone := &person{userName: userName}
 	profile := okta.DefaultProfile(userName)
 	a.people = append(a.people, someone)
+	profile.ExternalID = "of " + userName
 	steps := []func() error{
 		func() error {
 			user, err := a.AssignUser(ctx, profile)
@@ -166,6 +167,14 @@ func (a *app) oneMore(ctx context.Context, userName string, round int) error {
 			someone.title = profile.Title
 			return err
 		},
+	}
+	if round%5 == 0 {
+		steps = append(steps, func() error {
+			profile.UserName = "renamed." + userName
+			_, err := a.UpdateUser(ctx, someone.id, profile)
+			someone.userName = profile.UserName
+			return err
+		})
 	}
 	if round%3 == 0 {
 		steps = append(steps, func() error {
