@@ -156,7 +156,9 @@ func (i *installation) rolledOut(ctx context.Context, part string) error {
 	return nil
 }
 
-func isReady(c corev1.PodCondition) bool { return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue }
+func isReady(c corev1.PodCondition) bool {
+	return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+}
 
 func (i *installation) pods(ctx context.Context, part string) ([]corev1.Pod, error) {
 	var pods corev1.PodList
