@@ -69,6 +69,11 @@ e2e: ## Install IMAGE (after IMAGE_BEFORE by CHART_BEFORE, if given) into the cl
 	@helm="$$(hack/helm.sh)"; export HELM="$$helm" E2E_IMAGE="$(IMAGE)" E2E_IMAGE_BEFORE="$(IMAGE_BEFORE)" E2E_CHART_BEFORE="$(CHART_BEFORE)"; set -x; \
 		go test -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
 
+.PHONY: chaos
+chaos: ## Have writes and watches of each flow go wrong, kill processes at them, and compare the end: one plan of STEP (40), all with FULL=1, of flows named FLOW.
+	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets" CHAOS=1 FULL="$(FULL)" STEP="$(STEP)" FLOW="$(FLOW)"; set -x; \
+		go test -count=1 -timeout=600m -v -run TestChaos ./test/chaos/
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
 	FUZZTIME=$(FUZZTIME) hack/fuzz.sh

@@ -51,8 +51,14 @@ func build(ctx context.Context, path string) error {
 	return nil
 }
 
-// defaultStep is which part of the plans is carried out where nobody says otherwise: one of so many.
+// defaultStep is which part of the plans make chaos carries out where nobody says otherwise: one of so many.
 const defaultStep = 40
+
+// asked says that this is make chaos. With all other tests one flow has to do.
+func asked() bool { return os.Getenv("CHAOS") != "" }
+
+// usual is that one flow.
+const usual = "user deactivated"
 
 // step is one for all plans.
 func step(t *testing.T) int {
