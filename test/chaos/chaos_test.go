@@ -121,8 +121,8 @@ func watchPlans(f flow) (plans []plan) {
 				proxy.CutWatches()
 			}, always, nil
 		})
-		add("of the past, after a restart", func(o *operator, s *scene) (func(), func() bool, error) {
-			return o.restartInThePast(part, s)
+		add("of the past, after a restart", func(o *operator, _ *scene) (func(), func() bool, error) {
+			return o.restartInThePast(part)
 		})
 	}
 	return plans
@@ -134,7 +134,7 @@ func isBookmark(line []byte) bool {
 }
 
 // restartInThePast has a process start on an API server that has fallen behind to what was before act, and catch up when act was acknowledged.
-func (o *operator) restartInThePast(name string, s *scene) (func(), func() bool, error) {
+func (o *operator) restartInThePast(name string) (func(), func() bool, error) {
 	var now v1alpha1.ScimDirectoryList
 	ctx := context.Background()
 	if err := o.kube.List(ctx, &now); err != nil {

@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,6 +73,7 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 		}
 	}
 	alias := s.aliases(mine)
+	together := map[string][]string{}
 	var versions []string
 	for i := range mine {
 		item := &mine[i]
@@ -81,11 +83,24 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 			p.residue++
 			continue
 		}
+		if kind == "ScimRoleSlice" { // which of a role's slices has whom follows from ids, which differ
+			members, _, _ := unstructured.NestedStringSlice(item.Object, "spec", "members")
+			together[field(item, "role")] = append(together[field(item, "role")], members...)
+			continue
+		}
 		line, err := s.line(item, alias)
 		if err != nil {
 			return p, err
 		}
 		p.objects = append(p.objects, line)
+	}
+	for role, members := range together {
+		for i, id := range members {
+			members[i] = cmp.Or(alias[id], id)
+		}
+		slices.Sort(members)
+		line := fmt.Sprintf("slices of %s: %v", alias[role], members)
+		p.objects = append(p.objects, strings.ReplaceAll(line, s.tag, "TAG"))
 	}
 	slices.Sort(p.objects)
 	slices.Sort(versions)
@@ -122,6 +137,13 @@ func (s *scene) aliases(mine []unstructured.Unstructured) map[string]string {
 	return alias
 }
 
+// longestFirst are the names in an order in which none is replaced within another that begins with it.
+func longestFirst(alias map[string]string) []string {
+	return slices.SortedFunc(maps.Keys(alias), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+	})
+}
+
 // line is one object without what differs between runs.
 func (s *scene) line(item *unstructured.Unstructured, alias map[string]string) (string, error) {
 	labels := item.GetLabels()
@@ -140,7 +162,7 @@ func (s *scene) line(item *unstructured.Unstructured, alias map[string]string) (
 		return "", err
 	}
 	line := string(text)
-	for _, name := range slices.Sorted(maps.Keys(alias)) {
+	for _, name := range longestFirst(alias) {
 		line = strings.ReplaceAll(line, name, alias[name])
 	}
 	return strings.ReplaceAll(line, s.tag, "TAG"), nil

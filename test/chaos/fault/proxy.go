@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/client-go/rest"
 
@@ -78,7 +79,7 @@ func Start(upstream *rest.Config, authority *controlplane.Authority) (*Proxy, er
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	p.server = &http.Server{
-		Handler: p, ErrorLog: quiet, ReadHeaderTimeout: 0, //nolint:gosec // its only client is the operator
+		Handler: p, ErrorLog: quiet, ReadHeaderTimeout: time.Minute,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
 	}
 	p.config = &rest.Config{Host: "https://" + listener.Addr().String(), TLSClientConfig: rest.TLSClientConfig{CAData: authority.PEM}}
