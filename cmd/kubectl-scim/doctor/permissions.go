@@ -101,7 +101,11 @@ type account struct {
 func operatorAccounts(namespace string) []account {
 	server := account{name: "scim-operator-server", neverRemedies: "The SCIM server is what the internet reaches: take the right from it."}
 	for _, resource := range []string{"scimusers", "scimroles", "scimroleslices", "scimclaims"} {
-		for _, verb := range []string{"get", "list", "watch", "create", "update", "patch", "delete"} {
+		verbs := []string{"get", "list", "watch", "create", "delete"}
+		if resource != "scimroleslices" { // nobody changes a slice
+			verbs = append(verbs, "update", "patch")
+		}
+		for _, verb := range verbs {
 			server.needs = append(server.needs, right{verb: verb, group: v1alpha1.GroupName, resource: resource})
 		}
 	}
@@ -120,7 +124,7 @@ func operatorAccounts(namespace string) []account {
 	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "scimroleslices", "scimclaims", "clusteraccessgrants", "accessgrants", "accessplans", "appconnections", "appaccounts"} {
 		controller.needs = append(controller.needs, right{verb: "watch", group: v1alpha1.GroupName, resource: resource})
 	}
-	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessgrants", "accessplans", "appconnections", "appaccounts"} {
+	for _, resource := range []string{"scimdirectories", "scimusers", "scimroles", "clusteraccessgrants", "accessgrants", "appconnections", "appaccounts"} {
 		controller.needs = append(controller.needs, right{verb: "patch", group: v1alpha1.GroupName, resource: resource, subresource: "status"})
 	}
 	for _, resource := range []string{"rolebindings", "clusterrolebindings"} {
