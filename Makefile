@@ -67,7 +67,7 @@ test: ## Run all tests, against a real API server and real apps; installs or bui
 .PHONY: e2e
 e2e: ## Install IMAGE (after IMAGE_BEFORE by CHART_BEFORE, if given) into the cluster of KUBECONFIG, which nobody uses, and replace and kill its pods while Okta pushes.
 	@helm="$$(hack/helm.sh)"; export HELM="$$helm" E2E_IMAGE="$(IMAGE)" E2E_IMAGE_BEFORE="$(IMAGE_BEFORE)" E2E_CHART_BEFORE="$(CHART_BEFORE)"; set -x; \
-		go test -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
+		go test -tags=e2e -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
 
 .PHONY: chaos
 chaos: ## Have writes and watches of each flow go wrong, kill processes at them, and compare the end: one plan of STEP (40), all with FULL=1, of flows named FLOW.

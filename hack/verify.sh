@@ -43,6 +43,7 @@ gofmt_is_clean() {
 vet() {
 	go vet ./...
 	go vet -tags=failpoints ./...
+	go vet -tags=e2e ./test/cluster/
 }
 
 # modules are complete, minimal and what the checksums say.

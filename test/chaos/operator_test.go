@@ -52,7 +52,6 @@ type part struct {
 
 	mu      sync.Mutex
 	process *controlplane.Process
-	starts  int
 }
 
 func startOperator(t *testing.T) *operator {
@@ -110,7 +109,6 @@ func (p *part) start() error {
 	p.process, err = controlplane.StartProcess(controlplane.Command{
 		Name: p.name, Path: built.operator, Args: p.args, Env: []string{"KUBECONFIG=" + p.kubeconfig}, LogDir: built.dir,
 	})
-	p.starts++
 	return err
 }
 

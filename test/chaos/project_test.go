@@ -19,10 +19,8 @@ import (
 // projection is everything that a scene has led to, in a form that is the same for two runs that came to the same: names that say who and
 // what in the place of ids, hashes and the scene's tag, and nothing that tells when, how often, or by which way.
 type projection struct {
-	// objects are those that count, one line of JSON each.
+	// objects are those that count, one line of JSON each. Repair removes the others when they are ten minutes old (slices: one).
 	objects []string
-	// residue is the number of objects that never came to count. Repair removes them when they are ten minutes old (slices: one).
-	residue int
 	// versions are the resourceVersions, to see whether anything is still written.
 	versions string
 }
@@ -80,7 +78,6 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 		versions = append(versions, item.GetKind()+"/"+item.GetName()+"@"+item.GetResourceVersion())
 		kind := item.GetKind()
 		if (kind == "ScimUser" || kind == "ScimRole") && !owners[item.GetName()] || kind == "ScimRoleSlice" && !slicesInUse[item.GetName()] {
-			p.residue++
 			continue
 		}
 		if kind == "ScimRoleSlice" { // which of a role's slices has whom follows from ids, which differ

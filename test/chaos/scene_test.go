@@ -28,8 +28,6 @@ type flow struct {
 	guard *v1alpha1.Guard
 	// setup makes what is there before; act is what is broken. act is repeated until it succeeds, as its author would repeat it.
 	setup, act func(context.Context, *scene) error
-	// undo takes act back, where that makes sense.
-	undo func(context.Context, *scene) error
 	// want is who has access by each grant in the end.
 	want map[string][]string
 }

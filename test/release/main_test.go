@@ -1,14 +1,8 @@
 package release_test
 
 import (
-	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
-
-	"github.com/go-logr/logr"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/scim-operator/scim-operator/test/release"
 )
@@ -22,23 +16,7 @@ const (
 // binary is set once, before the first test runs.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	log.SetLogger(logr.Discard())
-	dir, err := os.MkdirTemp("", "scim-operator-release-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "scim-operator")
-	if err := release.Build(context.Background(), module, binary); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(release.Main(m, module, &binary)) }
 
 // check fails the test on an error, with what was being done.
 func check(t *testing.T, what string, err error) {

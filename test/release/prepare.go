@@ -5,12 +5,16 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"testing"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/test/apiserver/controlplane"
@@ -38,6 +42,23 @@ func Build(ctx context.Context, module, path string) error {
 		return fmt.Errorf("build the operator of %s: %w\n%s", module, err, output)
 	}
 	return nil
+}
+
+// Main builds the operator of a module, says where it is, and runs the tests of a package. It returns the code to exit with.
+func Main(m *testing.M, module string, binary *string) int {
+	log.SetLogger(logr.Discard())
+	dir, err := os.MkdirTemp("", "scim-operator-release-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	*binary = filepath.Join(dir, "scim-operator")
+	if err := Build(context.Background(), module, *binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
 }
 
 // Certify gives the server a fresh certificate of the authority, in the place of the one that it has. Pods see it after RefreshVolumes.

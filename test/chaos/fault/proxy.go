@@ -33,7 +33,7 @@ type Proxy struct {
 	plan   *Plan
 	seen   map[Write]int
 	writes []Write
-	hits   int
+	hit    bool
 	// held, when it is set, is closed when watches may go on.
 	held chan struct{}
 	// event, when it is set, says what becomes of an event of a watch.
@@ -135,7 +135,7 @@ func (p *Proxy) count(write Write) *Plan {
 		return nil
 	}
 	plan := p.plan
-	p.hits++
+	p.hit = true
 	p.plan = nil
 	return plan
 }
@@ -144,7 +144,7 @@ func (p *Proxy) count(write Write) *Plan {
 func (p *Proxy) Begin(plan *Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plan, p.seen, p.writes, p.hits = plan, map[Write]int{}, nil, 0
+	p.plan, p.seen, p.writes, p.hit = plan, map[Write]int{}, nil, false
 }
 
 // Writes are those since Begin, in order.
@@ -158,7 +158,7 @@ func (p *Proxy) Writes() []Write {
 func (p *Proxy) Hit() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.hits > 0
+	return p.hit
 }
 
 // lostAnswer is where an answer goes that nobody gets.
