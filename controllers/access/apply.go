@@ -131,48 +131,57 @@ func (r *Reconciler) write(ctx context.Context, s *scope, change access.Change) 
 		if err := r.remove(ctx, change); err != nil {
 			return err
 		}
-		return r.send(ctx, change.Desired, "")
+		return r.send(ctx, change.Desired, "", "")
 	case access.Update:
-		return r.change(ctx, change.Desired, change.UID)
+		return r.change(ctx, change)
 	default:
-		uid, err := r.ownUID(ctx, s, change.Desired)
+		uid, version, err := r.own(ctx, s, change.Desired)
 		if err != nil {
 			return err
 		}
-		return r.send(ctx, change.Desired, uid)
+		return r.send(ctx, change.Desired, uid, version)
 	}
 }
 
-// remove deletes exactly the object that was compared, never one that took its name since.
+// remove deletes exactly the object that was compared, never one that took its name since, nor one that somebody has changed since.
 func (r *Reconciler) remove(ctx context.Context, change access.Change) error {
-	uid := change.UID
-	err := r.writer.Delete(ctx, object(change.Key), client.Preconditions{UID: &uid})
-	return client.IgnoreNotFound(err)
+	uid, version := change.UID, r.ahead.latest(change.Key, change.UID, change.Version)
+	err := client.IgnoreNotFound(r.writer.Delete(ctx, object(change.Key), client.Preconditions{UID: &uid, ResourceVersion: &version}))
+	if err == nil {
+		r.ahead.forget(change.Key)
+	}
+	return err
 }
 
-func (r *Reconciler) send(ctx context.Context, want access.Binding, uid types.UID) error {
-	return r.writer.Apply(ctx, configuration(want, uid), client.ForceOwnership, client.FieldOwner(v1alpha1.ManagedBy))
+// send applies a binding: to the object with the UID in the version, or, without a UID, to none.
+func (r *Reconciler) send(ctx context.Context, want access.Binding, uid types.UID, version string) error {
+	config := configuration(want, uid, version)
+	err := r.writer.Apply(ctx, config, client.ForceOwnership, client.FieldOwner(v1alpha1.ManagedBy))
+	if err == nil && uid != "" {
+		r.ahead.wrote(want.Key, uid, version, versionOf(config))
+	}
+	return err
 }
 
-// ownUID looks whether the name of a binding that is to be created is free. The cache holds labelled bindings only, so it cannot say.
-// It gives the UID of a binding of ours that is there all the same, because the cache is behind or because somebody took the
-// labels off.
-func (r *Reconciler) ownUID(ctx context.Context, s *scope, want access.Binding) (types.UID, error) {
+// own looks whether the name of a binding that is to be created is free. The cache holds labelled bindings only, so it cannot say.
+// It gives the UID and the version of a binding of ours that is there all the same, because the cache is behind or because somebody took
+// the labels off.
+func (r *Reconciler) own(ctx context.Context, s *scope, want access.Binding) (uid types.UID, version string, err error) {
 	found := object(want.Key)
-	err := r.live.Get(ctx, client.ObjectKeyFromObject(found), found)
+	err = r.live.Get(ctx, client.ObjectKeyFromObject(found), found)
 	if apierrors.IsNotFound(err) {
-		return "", nil
+		return "", "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("looking whether the name is free: %w", err)
+		return "", "", fmt.Errorf("looking whether the name is free: %w", err)
 	}
 	if key, _ := grantOf(found); key != s.key && !wasOurs(found, s.grant.GetUID()) {
-		return "", errForeign
+		return "", "", errForeign
 	}
 	if roleRefOf(found) != want.RoleRef {
-		return "", errStale
+		return "", "", errStale
 	}
-	return found.GetUID(), nil
+	return found.GetUID(), found.GetResourceVersion(), nil
 }
 
 // wasOurs recognises a binding of ours without its labels: the grant controls it, and our field manager applied it.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	rbacv1ac "k8s.io/client-go/applyconfigurations/rbac/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -28,6 +29,7 @@ func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
 	}
 	for i := range wide.Items {
 		s.existing = append(s.existing, s.past.see(seen, &wide.Items[i], wide.Items[i].RoleRef))
+		r.ahead.seen(s.existing[len(s.existing)-1].Key, wide.Items[i].ResourceVersion)
 	}
 	var narrow rbacv1.RoleBindingList
 	if err := r.cache.List(ctx, &narrow, options...); err != nil {
@@ -35,6 +37,7 @@ func (r *Reconciler) readBindings(ctx context.Context, s *scope) error {
 	}
 	for i := range narrow.Items {
 		s.existing = append(s.existing, s.past.see(seen, &narrow.Items[i], narrow.Items[i].RoleRef))
+		r.ahead.seen(s.existing[len(s.existing)-1].Key, narrow.Items[i].ResourceVersion)
 	}
 	s.past.bindings = seen
 	return nil
@@ -53,6 +56,7 @@ func describeFrame(object client.Object, roleRef rbacv1.RoleRef) access.Binding 
 	binding := access.Binding{
 		Key:     access.Key{Namespace: object.GetNamespace(), Name: object.GetName()},
 		UID:     object.GetUID(),
+		Version: object.GetResourceVersion(),
 		Labels:  map[string]string{},
 		RoleRef: roleRef,
 	}
@@ -98,9 +102,20 @@ func roleRefOf(object client.Object) rbacv1.RoleRef {
 	return rbacv1.RoleRef{}
 }
 
-// configuration is what server-side apply sends for a binding. With a UID the API server changes that very object or refuses; without
-// one it creates the object if there is none.
-func configuration(want access.Binding, uid types.UID) runtime.ApplyConfiguration {
+// versionOf is the resourceVersion of what the API server answered to a configuration.
+func versionOf(config runtime.ApplyConfiguration) string {
+	switch applied := config.(type) {
+	case *rbacv1ac.ClusterRoleBindingApplyConfiguration:
+		return ptr.Deref(applied.ResourceVersion, "")
+	case *rbacv1ac.RoleBindingApplyConfiguration:
+		return ptr.Deref(applied.ResourceVersion, "")
+	}
+	return ""
+}
+
+// configuration is what server-side apply sends for a binding. With a UID and a resourceVersion the API server changes that very object in that
+// very version or refuses; without them it creates the object if there is none.
+func configuration(want access.Binding, uid types.UID, version string) runtime.ApplyConfiguration {
 	owner := metav1ac.OwnerReference().WithAPIVersion(v1alpha1.GroupVersion.String()).WithKind(kindOf(want.Grant)).
 		WithName(want.Grant.Name).WithUID(want.Owner).WithController(true)
 	ref := rbacv1ac.RoleRef().WithAPIGroup(want.RoleRef.APIGroup).WithKind(want.RoleRef.Kind).WithName(want.RoleRef.Name)
@@ -118,14 +133,14 @@ func configuration(want access.Binding, uid types.UID) runtime.ApplyConfiguratio
 		config := rbacv1ac.ClusterRoleBinding(want.Name).WithLabels(want.Labels).WithAnnotations(people).WithOwnerReferences(owner).
 			WithRoleRef(ref).WithSubjects(subjects...)
 		if uid != "" {
-			config.WithUID(uid)
+			config.WithUID(uid).WithResourceVersion(version)
 		}
 		return config
 	}
 	config := rbacv1ac.RoleBinding(want.Name, want.Namespace).WithLabels(want.Labels).WithAnnotations(people).WithOwnerReferences(owner).
 		WithRoleRef(ref).WithSubjects(subjects...)
 	if uid != "" {
-		config.WithUID(uid)
+		config.WithUID(uid).WithResourceVersion(version)
 	}
 	return config
 }

@@ -49,6 +49,8 @@ type Reconciler struct {
 	// calm says when status may be written and spoken of what was done; nil for always. untold is what was done meanwhile.
 	calm   *Calm
 	untold untold
+	// ahead is what was written and the cache may lack.
+	ahead ahead
 }
 
 // scope is what one reconcile knows and found out.

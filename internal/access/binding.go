@@ -34,6 +34,8 @@ type Binding struct {
 	Key `json:",inline"`
 	// UID is that of the object in the cluster; empty in a binding that was planned. It is never compared.
 	UID types.UID `json:"uid,omitempty"`
+	// Version is the resourceVersion of the object in the cluster; empty in a binding that was planned. It is never compared.
+	Version string `json:"-"`
 	// Labels are the labels that the operator sets; an existing binding may have more.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Owner is the UID of the grant that owns the binding.

@@ -26,6 +26,8 @@ type Change struct {
 	Key    `json:",inline"`
 	// UID is that of the object to be changed; empty for one to be created.
 	UID types.UID `json:"uid,omitempty"`
+	// Version is the resourceVersion of that object when the change was decided.
+	Version string `json:"-"`
 	// Desired is the binding as it should be; the zero value when it is deleted.
 	Desired Binding `json:"-"`
 	// Missing are the subjects that gain by the change, Extra those that lose.
@@ -56,7 +58,9 @@ func Diff(existing, desired []Binding) []Change {
 		}
 	}
 	for key, at := range have {
-		changes = append(changes, Change{Action: Delete, Key: key, UID: existing[at].UID, Extra: existing[at].Subjects})
+		changes = append(changes, Change{
+			Action: Delete, Key: key, UID: existing[at].UID, Version: existing[at].Version, Extra: existing[at].Subjects,
+		})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), a.Key.Compare(b.Key)) })
 	return changes
@@ -78,7 +82,7 @@ func rank(c Change) int {
 }
 
 func compare(old Binding, exists bool, want Binding) (Change, bool) {
-	change := Change{Key: want.Key, UID: old.UID, Desired: want}
+	change := Change{Key: want.Key, UID: old.UID, Version: old.Version, Desired: want}
 	if !exists {
 		change.Action, change.Missing = Create, want.Subjects
 		return change, true

@@ -67,6 +67,13 @@ func (e *event) resource() string {
 // account is the ServiceAccount that asked.
 func (e *event) account() string { return e.User.Username[strings.LastIndex(e.User.Username, ":")+1:] }
 
+// refused says whether the account had no right to it.
+func (e *event) refused() bool { return e.ResponseStatus.Code == http.StatusForbidden }
+
+func (e *event) String() string {
+	return fmt.Sprintf("%s: %s %s %s/%s", e.account(), e.Verb, e.resource(), e.ObjectRef.Namespace, e.ObjectRef.Name)
+}
+
 // each visits the entries from an offset on, and gives the offset of the end. A last line that is half written is left for the next time.
 func (a audit) each(from int64, visit func(*event)) (int64, error) {
 	file, err := os.Open(a.path)
@@ -102,8 +109,8 @@ func (a audit) uses(t *testing.T) (used map[use]bool, refused []string) {
 	t.Helper()
 	used = map[use]bool{}
 	_, err := a.each(0, func(e *event) {
-		if e.ResponseStatus.Code == http.StatusForbidden {
-			refused = append(refused, fmt.Sprintf("%s: %s %s %s/%s", e.account(), e.Verb, e.resource(), e.ObjectRef.Namespace, e.ObjectRef.Name))
+		if e.refused() {
+			refused = append(refused, e.String())
 			return
 		}
 		by := allowedBy.FindStringSubmatch(e.Annotations["authorization.k8s.io/reason"])

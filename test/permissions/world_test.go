@@ -42,14 +42,28 @@ type world struct {
 	refs []string
 }
 
+// newWorld is one in which the operator runs.
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := prepareWorld(t)
+	check(t, "start", w.start(t.Context()))
+	return w
+}
+
+// prepareWorld installs everything, and starts nothing.
+func prepareWorld(t *testing.T) *world {
 	t.Helper()
 	log, flags := newAudit(t)
 	w := &world{audit: log, config: apiserver.StartBare(t, controlplane.Options{APIServerArgs: flags})}
 	var err error
 	w.Release, err = release.New(release.Options{Config: w.config.Config, Dir: t.TempDir(), Images: map[string]string{image: binary}})
 	check(t, "prepare the installation", err)
-	t.Cleanup(w.Stop)
+	t.Cleanup(func() {
+		w.Stop()
+		if w.service != nil {
+			w.service.Close()
+		}
+	})
 	w.makeShop(t)
 	check(t, "install the chart", w.Install(t.Context(), chart, release.Values{
 		"image":  release.Values{"tag": "tested"},
@@ -57,13 +71,19 @@ func newWorld(t *testing.T) *world {
 		"apps":   release.Values{"namespaces": []string{shop}, "argocdNamespaces": []string{shop}},
 	}))
 	check(t, "certify the server", w.certify(t.Context()))
-	for _, part := range []string{release.Server, release.Controller} {
-		check(t, "start "+part, w.Scale(t.Context(), part))
-	}
-	w.service, err = w.Serve(t.Context(), release.Server)
-	check(t, "serve", err)
-	t.Cleanup(w.service.Close)
 	return w
+}
+
+// start has the pods of both Deployments run, and serves those of the server.
+func (w *world) start(ctx context.Context) error {
+	for _, part := range []string{release.Server, release.Controller} {
+		if err := w.Scale(ctx, part); err != nil {
+			return fmt.Errorf("start %s: %w", part, err)
+		}
+	}
+	var err error
+	w.service, err = w.Serve(ctx, release.Server)
+	return err
 }
 
 // certify gives the server its certificate, for which its pods wait.
