@@ -14,13 +14,11 @@ import (
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-
-	"github.com/scim-operator/scim-operator/test/apiserver"
 )
 
 // built is set once, before the first test runs.
 var built struct {
-	dir, operator string
+	operator string
 }
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -33,18 +31,17 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	built.dir, built.operator = dir, filepath.Join(dir, "scim-operator")
-	if planted := os.Getenv("CHAOS_OPERATOR"); planted != "" {
-		built.operator = planted
-	} else if err := build(context.Background(), built.operator); err != nil {
+	built.operator = filepath.Join(dir, "scim-operator")
+	if err := build(context.Background(), built.operator); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return apiserver.Main(m)
+	return m.Run()
 }
 
-func build(ctx context.Context, path string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/scim-operator/scim-operator/cmd/scim-operator")
+func build(ctx context.Context, path string, flags ...string) error {
+	args := append([]string{"build", "-o", path}, flags...)
+	command := exec.CommandContext(ctx, "go", append(args, "github.com/scim-operator/scim-operator/cmd/scim-operator")...)
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build scim-operator: %w\n%s", err, output)
 	}
@@ -66,13 +63,19 @@ func step(t *testing.T) int {
 	if os.Getenv("FULL") == "1" {
 		return 1
 	}
-	text := os.Getenv("STEP")
+	return positive(t, "STEP", defaultStep)
+}
+
+// positive is the number in an environment variable.
+func positive(t *testing.T, name string, usual int) int {
+	t.Helper()
+	text := os.Getenv(name)
 	if text == "" {
-		return defaultStep
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("STEP=%q is no positive number", text)
+		t.Fatalf("%s=%q is no positive number", name, text)
 	}
 	return n
 }

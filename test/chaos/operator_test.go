@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -34,18 +35,22 @@ const (
 	patience = time.Minute
 )
 
-// operator is a server and a controller, each behind a proxy, and a client of an administrator who needs none.
+// operator is two servers and a controller, each behind a proxy, and a client of an administrator who needs none. Flows go to the first server.
 type operator struct {
-	kube               client.Client
-	authority          *controlplane.Authority
-	roots              *x509.CertPool
-	token              string
-	server, controller *part
-	address            string
+	// program is the path of the build that runs, and dir where its files are.
+	program, dir              string
+	api                       *rest.Config
+	kube                      client.Client
+	authority                 *controlplane.Authority
+	roots                     *x509.CertPool
+	token                     string
+	server, rival, controller *part
+	address, rivalAddress     string
 }
 
 // part is one process of the operator. When it dies it is started again, as a kubelet would.
 type part struct {
+	operator                 *operator
 	name, health, kubeconfig string
 	args                     []string
 	proxy                    *fault.Proxy
@@ -56,14 +61,20 @@ type part struct {
 
 func startOperator(t *testing.T) *operator {
 	t.Helper()
-	o := &operator{token: rand.Text() + rand.Text(), roots: x509.NewCertPool()}
+	return startBuild(t, built.operator)
+}
+
+// startBuild starts the processes of a program, with an API server of their own.
+func startBuild(t *testing.T, program string) *operator {
+	t.Helper()
+	o := &operator{program: program, dir: t.TempDir(), api: apiserver.Start(t), token: rand.Text() + rand.Text(), roots: x509.NewCertPool()}
 	var err error
 	o.authority, err = controlplane.NewAuthority("chaos")
 	must(t, err)
 	o.roots.AppendCertsFromPEM(o.authority.PEM)
 	scheme := runtime.NewScheme()
 	must(t, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)))
-	config := apiserver.Config()
+	config := rest.CopyConfig(o.api)
 	config.QPS = -1
 	o.kube, err = client.New(config, client.Options{Scheme: scheme})
 	must(t, err)
@@ -71,33 +82,37 @@ func startOperator(t *testing.T) *operator {
 	must(t, o.kube.Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"}, StringData: map[string]string{"token": o.token},
 	}))
-	ports, err := controlplane.FreePorts(3)
+	ports, err := controlplane.FreePorts(5)
 	must(t, err)
 	pair, err := o.authority.Loopback("scim")
 	must(t, err)
-	certificate, key, err := pair.Write(built.dir, "scim")
+	certificate, key, err := pair.Write(o.dir, "scim")
 	must(t, err)
-	o.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
-	o.server = o.newPart(t, "server", install.ServerAccount, ports[1], "--listen-address="+o.address, "--tls-cert-file="+certificate,
-		"--tls-key-file="+key, "--external-url=https://scim.example.com", "--audit-log=off")
-	o.controller = o.newPart(t, "controller", install.ControllerAccount, ports[2], "--bindable-cluster-roles=view,edit")
-	for _, p := range []*part{o.server, o.controller} {
+	serve := func(name string, health, port int) (*part, string) {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		return o.newPart(t, name, "server", install.ServerAccount, health, "--listen-address="+address, "--tls-cert-file="+certificate,
+			"--tls-key-file="+key, "--external-url=https://scim.example.com", "--audit-log=off"), address
+	}
+	o.server, o.address = serve("server", ports[1], ports[0])
+	o.rival, o.rivalAddress = serve("rival", ports[4], ports[3])
+	o.controller = o.newPart(t, "controller", "controller", install.ControllerAccount, ports[2], "--bindable-cluster-roles=view,edit")
+	for _, p := range []*part{o.server, o.rival, o.controller} {
 		must(t, p.start())
 		must(t, p.ready(t.Context()))
 	}
 	return o
 }
 
-func (o *operator) newPart(t *testing.T, name, account string, health int, args ...string) *part {
+func (o *operator) newPart(t *testing.T, name, command, account string, health int, args ...string) *part {
 	t.Helper()
-	proxy, err := fault.Start(apiserver.Config(), o.authority)
+	proxy, err := fault.Start(o.api, o.authority)
 	must(t, err)
 	t.Cleanup(proxy.Stop)
 	config, err := install.TokenConfig(t.Context(), o.kube, namespace, account)
 	must(t, err)
-	p := &part{name: name, proxy: proxy, health: net.JoinHostPort("127.0.0.1", strconv.Itoa(health)), kubeconfig: filepath.Join(built.dir, name+".kubeconfig")}
+	p := &part{operator: o, name: name, proxy: proxy, health: net.JoinHostPort("127.0.0.1", strconv.Itoa(health)), kubeconfig: filepath.Join(o.dir, name+".kubeconfig")}
 	must(t, controlplane.WriteKubeconfig(p.kubeconfig, proxy.Config(config.BearerToken), namespace))
-	p.args = append([]string{name, "--namespace=" + namespace, "--health-address=" + p.health, "--metrics-address=0"}, args...)
+	p.args = append([]string{command, "--namespace=" + namespace, "--health-address=" + p.health, "--metrics-address=0"}, args...)
 	t.Cleanup(func() { p.stop() })
 	return p
 }
@@ -107,7 +122,7 @@ func (p *part) start() error {
 	defer p.mu.Unlock()
 	var err error
 	p.process, err = controlplane.StartProcess(controlplane.Command{
-		Name: p.name, Path: built.operator, Args: p.args, Env: []string{"KUBECONFIG=" + p.kubeconfig}, LogDir: built.dir,
+		Name: p.name, Path: p.operator.program, Args: p.args, Env: []string{"KUBECONFIG=" + p.kubeconfig}, LogDir: p.operator.dir,
 	})
 	return err
 }

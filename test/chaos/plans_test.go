@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
-	"testing"
+	"sync"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,7 +50,9 @@ func (o *operator) play(ctx context.Context, f flow, tag string, broken func(*sc
 	if err := s.again(ctx, func() error { return f.act(ctx, s) }, http.StatusTooManyRequests); err != nil {
 		return s, fmt.Errorf("act: %w", err)
 	}
-	after()
+	if after != nil {
+		after()
+	}
 	return s, nil
 }
 
@@ -73,7 +77,7 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, e
 		for _, p := range o.parts() {
 			p.proxy.Begin(nil)
 		}
-		return func() {}, nil
+		return nil, nil
 	})
 	if err != nil {
 		return nil, err
@@ -93,7 +97,7 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, e
 	return r, errors.Join(err, s.close(ctx))
 }
 
-func (o *operator) parts() []*part { return []*part{o.server, o.controller} }
+func (o *operator) parts() []*part { return []*part{o.server, o.rival, o.controller} }
 
 // await waits until exactly these people have access by each grant.
 func (s *scene) await(ctx context.Context, want map[string][]string) error {
@@ -106,6 +110,14 @@ func (s *scene) await(ctx context.Context, want map[string][]string) error {
 		return fmt.Errorf("%w: %w", err, last)
 	}
 	return nil
+}
+
+// awaitGone waits until somebody has no access by a grant.
+func (s *scene) awaitGone(ctx context.Context, grant, who string) error {
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+		names, err := s.subjects(ctx, grant)
+		return err == nil && !slices.Contains(names, s.userName(who)), nil
+	})
 }
 
 // assertSame waits until a run has come to the end of the reference, and stays there.
@@ -132,54 +144,99 @@ func (s *scene) assertSame(ctx context.Context, r *reference) error {
 	return nil
 }
 
+// assertStays has what is late come, and wants that it changes nothing.
+func (s *scene) assertStays(ctx context.Context, r *reference, broken breakage) error {
+	before, err := s.project(ctx)
+	if err != nil {
+		return err
+	}
+	broken.late()
+	if err := s.assertSame(ctx, r); err != nil {
+		return fmt.Errorf("after a late write: %w", err)
+	}
+	after, err := s.project(ctx)
+	if diff := cmp.Diff(before.counted, after.counted); broken.strict && (err != nil || diff != "") {
+		return fmt.Errorf("a late write took effect: %w\n-before, +after:\n%s", err, diff)
+	}
+	return nil
+}
+
 // plan is one thing that goes wrong in one flow.
 type plan struct {
 	flow flow
 	name string
-	// broken arms the plan, and gives what ends it once act was acknowledged, and whether it came about at all.
-	broken func(*operator, *scene) (after func(), hit func() bool, err error)
+	// kind is what goes wrong.
+	kind string
+	// broken arms the plan.
+	broken func(*operator, *scene) (breakage, error)
 }
 
-// tally counts what came of plans.
+// breakage is what a plan has armed. All of it may be nil.
+type breakage struct {
+	// after ends it once act was acknowledged, and hit says whether it came about at all.
+	after func()
+	hit   func() bool
+	// late is what still comes when everything is at rest, and may change nothing that counts. Where strict is false it may for a while.
+	late   func()
+	strict bool
+}
+
+// tally counts what came of plans, in all and by what went wrong.
 type tally struct {
-	plans, missed int
-	violations    []string
+	mu                        sync.Mutex
+	plans, missed, violations int
+	kinds                     map[string]*tally
 }
 
-// carryOut plays plans, and says of each what is wrong.
-func (o *operator) carryOut(t *testing.T, plans []plan, references map[string]*reference, tag string) tally {
-	t.Helper()
-	var sum tally
-	for i, p := range plans {
-		err := o.carryOutOne(t.Context(), p, references[p.flow.name], fmt.Sprintf("%s%04dx", tag, i), &sum)
-		sum.plans++
+func newTally() *tally { return &tally{kinds: map[string]*tally{}} }
+
+func (t *tally) add(p plan, hit bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kinds[p.kind] == nil {
+		t.kinds[p.kind] = &tally{}
+	}
+	for _, each := range []*tally{t, t.kinds[p.kind]} {
+		each.plans++
+		if !hit {
+			each.missed++
+		}
 		if err != nil {
-			sum.violations = append(sum.violations, fmt.Sprintf("%s, %s: %v", p.flow.name, p.name, err))
-			t.Errorf("%s, %s: %v", p.flow.name, p.name, err)
+			each.violations++
 		}
 	}
-	return sum
 }
 
-func (o *operator) carryOutOne(ctx context.Context, p plan, r *reference, tag string, sum *tally) error {
-	hit := func() bool { return true }
-	s, err := o.play(ctx, p.flow, tag, func(s *scene) (func(), error) {
-		after, seen, err := p.broken(o, s)
-		hit = seen
-		return after, err
+// table says it by what went wrong.
+func (t *tally) table() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%-40s %6s %10s %10s\n", "what goes wrong", "plans", "violations", "not met")
+	for _, kind := range slices.Sorted(maps.Keys(t.kinds)) {
+		fmt.Fprintf(&text, "%-40s %6d %10d %10d\n", kind, t.kinds[kind].plans, t.kinds[kind].violations, t.kinds[kind].missed)
+	}
+	return text.String()
+}
+
+// carryOut plays one plan, and says whether what it is about came about.
+func (o *operator) carryOut(ctx context.Context, p plan, r *reference, tag string) (hit bool, err error) {
+	var broken breakage
+	s, err := o.play(ctx, p.flow, tag, func(s *scene) (after func(), err error) {
+		broken, err = p.broken(o, s)
+		return broken.after, err
 	})
 	if err != nil {
-		return err
+		return true, err
 	}
 	err = s.assertSame(ctx, r)
-	if !hit() {
-		sum.missed++
+	hit = broken.hit == nil || broken.hit()
+	if err == nil && broken.late != nil {
+		err = s.assertStays(ctx, r, broken)
 	}
 	for _, part := range o.parts() {
 		part.proxy.Begin(nil)
 		err = errors.Join(err, part.ready(ctx))
 	}
-	return errors.Join(err, s.close(ctx))
+	return hit, errors.Join(err, s.close(ctx))
 }
 
 // faults are what can happen to a write.

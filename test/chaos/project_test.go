@@ -21,6 +21,8 @@ import (
 type projection struct {
 	// objects are those that count, one line of JSON each. Repair removes the others when they are ten minutes old (slices: one).
 	objects []string
+	// counted are the resourceVersions of those, by kind and name.
+	counted map[string]string
 	// versions are the resourceVersions, to see whether anything is still written.
 	versions string
 }
@@ -57,7 +59,7 @@ func (s *scene) project(ctx context.Context) (projection, error) {
 }
 
 func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
-	var p projection
+	p := projection{counted: map[string]string{}}
 	owners, slicesInUse := map[string]bool{}, map[string]bool{}
 	for i := range mine {
 		switch item := &mine[i]; item.GetKind() {
@@ -80,6 +82,7 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 		if (kind == "ScimUser" || kind == "ScimRole") && !owners[item.GetName()] || kind == "ScimRoleSlice" && !slicesInUse[item.GetName()] {
 			continue
 		}
+		p.counted[kind+"/"+item.GetName()] = item.GetResourceVersion()
 		if kind == "ScimRoleSlice" { // which of a role's slices has whom follows from ids, which differ
 			members, _, _ := unstructured.NestedStringSlice(item.Object, "spec", "members")
 			together[field(item, "role")] = append(together[field(item, "role")], members...)

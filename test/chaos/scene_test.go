@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -28,6 +29,8 @@ type flow struct {
 	guard *v1alpha1.Guard
 	// setup makes what is there before; act is what is broken. act is repeated until it succeeds, as its author would repeat it.
 	setup, act func(context.Context, *scene) error
+	// waits says that act waits for effects, so that they cannot be kept from coming.
+	waits bool
 	// want is who has access by each grant in the end.
 	want map[string][]string
 }
@@ -40,6 +43,9 @@ type scene struct {
 	// tag is in every name of the scene and in no other.
 	tag string
 	ids map[string]string
+	// rival is a client of the other server, and throttled what is called when that one tells it to come again.
+	rival     *okta.Client
+	throttled atomic.Pointer[func()]
 }
 
 func (o *operator) newScene(ctx context.Context, f flow, tag string) (*scene, error) {
@@ -56,15 +62,34 @@ func (o *operator) newScene(ctx context.Context, f flow, tag string) (*scene, er
 	if err != nil {
 		return nil, err
 	}
-	s.Client, err = okta.New(okta.Config{
-		BaseURL: "https://" + o.address + "/scim/" + tag + "/v2", Token: o.token, Dialect: f.dialect, RootCAs: o.roots, Timeout: 15 * time.Second,
-		// Okta doubles what the server asks for; here nobody has that long.
-		Sleep: func(ctx context.Context, _ time.Duration) error { return pause(ctx, time.Second) },
+	// Okta doubles what the server asks for; here nobody has that long.
+	s.Client, err = s.connect(o.address, func(ctx context.Context, _ time.Duration) error { return pause(ctx, time.Second) })
+	if err != nil {
+		return nil, err
+	}
+	s.rival, err = s.connect(o.rivalAddress, func(ctx context.Context, _ time.Duration) error {
+		if call := s.throttled.Load(); call != nil {
+			(*call)()
+		}
+		return pause(ctx, 200*time.Millisecond)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s, s.again(ctx, func() error { return s.TestConnector(ctx, false) }, http.StatusUnauthorized, http.StatusNotFound)
+	for _, c := range []*okta.Client{s.Client, s.rival} {
+		err := s.again(ctx, func() error { return c.TestConnector(ctx, false) }, http.StatusUnauthorized, http.StatusNotFound)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *scene) connect(address string, sleep func(context.Context, time.Duration) error) (*okta.Client, error) {
+	return okta.New(okta.Config{
+		BaseURL: "https://" + address + "/scim/" + s.tag + "/v2", Token: s.token, Dialect: s.flow.dialect, RootCAs: s.roots,
+		Timeout: 15 * time.Second, Sleep: sleep,
+	})
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -208,5 +233,6 @@ func (s *scene) close(ctx context.Context) error {
 		}
 	}
 	s.Close()
+	s.rival.Close()
 	return nil
 }

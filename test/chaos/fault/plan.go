@@ -29,8 +29,12 @@ func (w Write) String() string { return fmt.Sprintf("%s %s #%d", w.Verb, w.Resou
 type Plan struct {
 	Write Write
 	When  When
-	// Do is what the process gets for an answer.
+	// Do is what the process gets for an answer; nil for that of the API server.
 	Do func(http.ResponseWriter)
+	// Late keeps the write back until Deliver is called, whatever has become of the process by then.
+	Late bool
+	// Meanwhile, when it is set, runs before the write takes effect, or between that and its answer.
+	Meanwhile func()
 }
 
 // Cut breaks the connection, after it has called what may be wanted at that moment.

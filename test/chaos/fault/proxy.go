@@ -3,6 +3,7 @@
 package fault
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -34,6 +35,10 @@ type Proxy struct {
 	seen   map[Write]int
 	writes []Write
 	hit    bool
+	// misfortune, when it is set, draws what happens to a write that is in no plan.
+	misfortune func(Write) *Plan
+	// late is the write that is kept back.
+	late *http.Request
 	// held, when it is set, is closed when watches may go on.
 	held chan struct{}
 	// event, when it is set, says what becomes of an event of a watch.
@@ -115,13 +120,52 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.forward.ServeHTTP(w, r)
 		return
 	}
-	if plan.When == Before {
+	p.goWrong(plan, w, r)
+}
+
+func (p *Proxy) goWrong(plan *Plan, w http.ResponseWriter, r *http.Request) {
+	switch {
+	case plan.Late:
+		p.keep(r)
 		plan.Do(w)
-		return
+	case plan.Meanwhile != nil && plan.When == Before:
+		plan.Meanwhile()
+		p.forward.ServeHTTP(w, r)
+	case plan.Meanwhile != nil:
+		p.forward.ServeHTTP(&slowAnswer{ResponseWriter: w, first: sync.OnceFunc(plan.Meanwhile)}, r)
+	case plan.When == Before:
+		plan.Do(w)
+	default:
+		p.forward.ServeHTTP(&lostAnswer{header: http.Header{}}, r)
+		plan.Do(w)
 	}
-	lost := &lostAnswer{header: http.Header{}}
-	p.forward.ServeHTTP(lost, r)
-	plan.Do(w)
+}
+
+// keep keeps a request for Deliver.
+func (p *Proxy) keep(r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the process died while it sent it, so that it never will arrive
+	}
+	late := r.Clone(context.Background())
+	late.Body = io.NopCloser(bytes.NewReader(body))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late = late
+}
+
+// Deliver has the write arrive that was kept back, and gives the status of the answer; 0 when there is none.
+func (p *Proxy) Deliver() int {
+	p.mu.Lock()
+	late := p.late
+	p.late = nil
+	p.mu.Unlock()
+	if late == nil {
+		return 0
+	}
+	answer := &lostAnswer{header: http.Header{}}
+	p.forward.ServeHTTP(answer, late)
+	return answer.status
 }
 
 // count notes a write, and gives the plan if it is this one that goes wrong.
@@ -131,6 +175,9 @@ func (p *Proxy) count(write Write) *Plan {
 	p.seen[write]++
 	write.Nth = p.seen[Write{Verb: write.Verb, Resource: write.Resource}]
 	p.writes = append(p.writes, write)
+	if p.misfortune != nil && p.plan == nil {
+		return p.misfortune(write)
+	}
 	if p.plan == nil || p.plan.Write != write {
 		return nil
 	}
@@ -144,7 +191,14 @@ func (p *Proxy) count(write Write) *Plan {
 func (p *Proxy) Begin(plan *Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plan, p.seen, p.writes, p.hit = plan, map[Write]int{}, nil, false
+	p.plan, p.seen, p.writes, p.hit, p.late = plan, map[Write]int{}, nil, false, nil
+}
+
+// OnWrite has a function say what happens to each write that is in no plan; nil for nothing. It is called for one write at a time.
+func (p *Proxy) OnWrite(misfortune func(Write) *Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.misfortune = misfortune
 }
 
 // Writes are those since Begin, in order.
@@ -162,11 +216,28 @@ func (p *Proxy) Hit() bool {
 }
 
 // lostAnswer is where an answer goes that nobody gets.
-type lostAnswer struct{ header http.Header }
+type lostAnswer struct {
+	header http.Header
+	status int
+}
 
 func (l *lostAnswer) Header() http.Header         { return l.header }
 func (l *lostAnswer) Write(b []byte) (int, error) { return len(b), nil }
-func (l *lostAnswer) WriteHeader(int)             {}
+func (l *lostAnswer) WriteHeader(status int)      { l.status = status }
+
+// slowAnswer is one before which something happens.
+type slowAnswer struct {
+	http.ResponseWriter
+	first func()
+}
+
+func (s *slowAnswer) WriteHeader(status int) {
+	s.first()
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush.
+func (s *slowAnswer) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // notCounted are the resources whose writes are no part of what the operator is for: Leases, Events, and the reviews by which it asks who
 // somebody is. Nor are the times at which identity providers were last heard, which are written now and then.
