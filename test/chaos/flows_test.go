@@ -27,14 +27,18 @@ func backFlows() []flow {
 	}
 	return []flow{
 		{name: "one leaves after the other", waits: true, setup: func(ctx context.Context, s *scene) error {
-			return all(func() error { return team(ctx, s) }, func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob"}}) })
+			return all(
+				func() error { return team(ctx, s) },
+				func() error { return joins("cy")(ctx, s, s.Client) },
+				func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob", "cy"}}) },
+			)
 		}, act: func(ctx context.Context, s *scene) error {
 			return all(
 				func() error { return s.DeactivateUser(ctx, s.ids["ada"]) },
 				func() error { return s.awaitGone(ctx, "view", "ada") },
 				func() error { return s.DeactivateUser(ctx, s.ids["bob"]) },
 			)
-		}, want: map[string][]string{"view": nil}},
+		}, want: map[string][]string{"view": {"cy"}}},
 		{name: "suspended and back", setup: team, act: func(ctx context.Context, s *scene) error {
 			return all(func() error { return s.DeactivateUser(ctx, s.ids["ada"]) }, func() error { return s.ActivateUser(ctx, s.ids["ada"]) })
 		}, want: map[string][]string{"view": {"ada", "bob"}}},

@@ -281,7 +281,10 @@ func (h *history) send(ctx context.Context, address string, in request) answer {
 	if response.StatusCode < 300 {
 		response.StatusCode = done
 	}
-	out := answer{status: response.StatusCode, id: got.ID, name: got.UserName, active: got.Active}
+	out := answer{status: response.StatusCode}
+	if !strings.HasPrefix(in.what, "group") {
+		out.id, out.name, out.active = got.ID, got.UserName, got.Active
+	}
 	if in.what == "find" && len(got.Resources) > 0 {
 		out.id = got.Resources[0].ID
 	}

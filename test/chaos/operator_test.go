@@ -108,7 +108,7 @@ func (o *operator) newPart(t *testing.T, name, command, account string, health i
 	proxy, err := fault.Start(o.api, o.authority)
 	must(t, err)
 	t.Cleanup(proxy.Stop)
-	config, err := install.TokenConfig(t.Context(), o.kube, namespace, account)
+	config, err := install.TokenConfigAt(t.Context(), o.api, o.kube, namespace, account)
 	must(t, err)
 	p := &part{operator: o, name: name, proxy: proxy, health: net.JoinHostPort("127.0.0.1", strconv.Itoa(health)), kubeconfig: filepath.Join(o.dir, name+".kubeconfig")}
 	must(t, controlplane.WriteKubeconfig(p.kubeconfig, proxy.Config(config.BearerToken), namespace))

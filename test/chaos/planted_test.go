@@ -36,6 +36,8 @@ func plantedFaults() []planted {
 		{
 			name: "a group is replaced upon what the cache has", file: "internal/store/rolechange.go",
 			swaps: [][2]string{{
+				"import (\n", "import (\n\t\"sigs.k8s.io/controller-runtime/pkg/client\"\n",
+			}, {
 				"if err := s.own(ctx, directory, id, role); err != nil {\n\t\t\treturn nil, toSCIM(err)\n\t\t}\n\t\t// The attempt",
 				"if err := s.cache.Get(ctx, client.ObjectKey{Name: id}, role); err != nil {\n\t\t\treturn nil, toSCIM(err)\n\t\t}\n\t\t// The attempt",
 			}},
