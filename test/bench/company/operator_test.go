@@ -49,6 +49,8 @@ type company struct {
 	server, controller       *controlplane.Process
 	// metrics is the URL of the controller's metrics, and peak the most memory in bytes that a controller has had.
 	metrics string
+	// profile is where the server shows Go's profiles.
+	profile string
 	peak    int64
 	raw     *corev1.ConfigMap
 	rows    []row
@@ -136,8 +138,9 @@ func (c *company) start(b *testing.B, account string, args ...string) *controlpl
 
 func (c *company) startServer(b *testing.B) {
 	b.Helper()
-	ports, err := controlplane.FreePorts(2)
+	ports, err := controlplane.FreePorts(3)
 	must(b, err)
+	c.profile = "127.0.0.1:" + strconv.Itoa(ports[2])
 	authority, err := controlplane.NewAuthority("company")
 	must(b, err)
 	pair, err := authority.Loopback("scim")
@@ -151,7 +154,8 @@ func (c *company) startServer(b *testing.B) {
 		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 16, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}},
 	}}
 	c.server = c.start(b, serverAccount, "server", "--listen-address="+address, "--tls-cert-file="+certificate, "--tls-key-file="+key,
-		"--external-url=https://"+address, "--namespace="+systemNamespace, "--health-address=127.0.0.1:"+strconv.Itoa(ports[1]))
+		"--external-url=https://"+address, "--namespace="+systemNamespace, "--health-address=127.0.0.1:"+strconv.Itoa(ports[1]),
+		"--profile-address="+c.profile)
 	must(b, controlplane.Await(b.Context(), patience, c.server, func(ctx context.Context) error {
 		return c.scim.send(ctx, http.MethodGet, "/Users?count=1", "", http.StatusOK)
 	}))
@@ -196,11 +200,17 @@ func (c *company) notePeak(b *testing.B) {
 // ticks is how many clock ticks of /proc/PID/stat a second has, on every Linux that Go supports.
 const ticks = 100
 
-// cpu is the CPU time that the controller has used, which other processes on the machine don't make longer. It counts in hundredths of a
-// second.
+// cpu is the CPU time that the controller has used.
 func (c *company) cpu(b *testing.B) time.Duration {
 	b.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.controller.PID()))
+	return processCPU(b, c.controller)
+}
+
+// processCPU is the CPU time that a process has used, which other processes on the machine don't make longer. It counts in hundredths of a
+// second.
+func processCPU(b *testing.B, process *controlplane.Process) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", process.PID()))
 	must(b, err)
 	// The name of the program, in parentheses, may have spaces in it; user and system time are fields 14 and 15.
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
