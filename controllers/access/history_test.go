@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
@@ -141,7 +142,8 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 	h.known.memory = newMemory()
 	h.known.memory.recent = rapid.IntRange(1, 4).Draw(rt, "recent")
 	h.watcher = &watcher{
-		cache: h.cache, usernames: h.known.usernames, memory: h.known.memory, frozen: h.known.frozen,
+		echoes: &echo.Echoes{},
+		cache:  h.cache, usernames: h.known.usernames, memory: h.known.memory, frozen: h.known.frozen,
 		revocations: newRevocations(h.known.clock, func(string, time.Duration) {}), alarm: newAlarm(h.known.clock),
 	}
 	target := metadata("ClusterRole", rbacGroup)

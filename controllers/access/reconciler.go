@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -49,6 +50,8 @@ type Reconciler struct {
 	// calm says when status may be written and spoken of what was done; nil for always. untold is what was done meanwhile.
 	calm   *Calm
 	untold untold
+	// echoes are the writes of status whose events have not come yet.
+	echoes *echo.Echoes
 	// ahead is what was written and the cache may lack.
 	ahead ahead
 }

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -76,7 +77,7 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 	r.revocations.calm = r.calm
 	w := &watcher{
 		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, frozen: r.frozen, revocations: r.revocations,
-		alarm: newAlarm(r.clock), calm: r.calm,
+		alarm: newAlarm(r.clock), calm: r.calm, echoes: r.echoes,
 	}
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").
@@ -129,6 +130,7 @@ func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
 		options.Gate = openGate{}
 	}
 	return &Reconciler{
+		echoes:        &echo.Echoes{},
 		cache:         mgr.GetCache(),
 		live:          mgr.GetAPIReader(),
 		writer:        mgr.GetClient(),

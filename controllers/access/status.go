@@ -58,6 +58,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
+	r.echoes.Wrote(next)
 	return nil
 }
 

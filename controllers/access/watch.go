@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -107,6 +108,8 @@ type watcher struct {
 	alarm       *alarm
 	// calm keeps looks that nobody waits for; nil for none.
 	calm *Calm
+	// echoes know the controller's own writes of status.
+	echoes *echo.Echoes
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
@@ -118,9 +121,21 @@ func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
 	}
 	same := before.GetUID() == after.GetUID() && before.GetGeneration() == after.GetGeneration()
 	if same && (before.GetDeletionTimestamp() == nil) == (after.GetDeletionTimestamp() == nil) {
-		return effect{}
+		return w.foreignStatus(before, after)
 	}
 	return effect{grants: []access.GrantKey{keyOf(after)}, priority: priorityRevoke}
+}
+
+// foreignStatus has a grant looked at whose status somebody else has written, when there is time.
+func (w *watcher) foreignStatus(before, after client.Object) (found effect) {
+	if !w.echoes.Foreign(before, after) {
+		return effect{}
+	}
+	found.grants = []access.GrantKey{keyOf(after)}
+	if !w.calm.is() {
+		found.later = w.calm.postpone
+	}
+	return found
 }
 
 // binding looks after the bindings that somebody has changed. Most often it was the controller itself, so there is time.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -55,7 +56,7 @@ func TestWhatAnEventMeans(t *testing.T) {
 	role := w.role("event-role-1", "Event", "event-1")
 	w.create(grantFor("event", "Event", "view"))
 	w.eventuallyCan("event@example.com", "", true, "the world is in place")
-	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames("")}
+	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames(""), echoes: &echo.Echoes{}}
 	grants := []access.GrantKey{{Name: "event"}}
 
 	user := func(change func(*v1alpha1.ScimUser)) *v1alpha1.ScimUser {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
 
@@ -29,6 +30,7 @@ type reconciler struct {
 	cached  client.Client
 	live    client.Reader
 	options Options
+	echoes  echo.Echoes
 }
 
 // Reconcile brings the status of one role up to date.
@@ -53,6 +55,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.cached.Status().Patch(ctx, changed, client.MergeFrom(&role)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("role %s: write status: %w", role.Name, err)
 	}
+	r.echoes.Wrote(changed)
 	return ctrl.Result{}, nil
 }
 

@@ -29,7 +29,9 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("roles").
-		Watches(&v1alpha1.ScimRole{}, editedRole(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.ScimRole{}, editedRole(), builder.WithPredicates(
+			predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, r.echoes.Predicate()),
+		)).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.rolesOfClaim)).
 		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
 		Watches(&v1alpha1.ScimUser{}, r.defaultRolesOfUser()).

@@ -17,6 +17,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	bindings "github.com/scim-operator/scim-operator/controllers/access"
 	"github.com/scim-operator/scim-operator/controllers/apps"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/controllers/memberships"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
@@ -39,6 +40,7 @@ type Options struct {
 type reconciler struct {
 	client  client.Client
 	options Options
+	echoes  echo.Echoes
 }
 
 // Reconcile brings the status of one user up to date.
@@ -63,6 +65,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(&user)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("user %s: write status: %w", user.Name, err)
 	}
+	r.echoes.Wrote(changed)
 	r.announce(&user, changed)
 	return ctrl.Result{}, nil
 }

@@ -56,7 +56,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("users").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Watches(&v1alpha1.ScimUser{}, editedUser(), changed).
+		Watches(&v1alpha1.ScimUser{}, editedUser(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, r.echoes.Predicate()))).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
 		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
