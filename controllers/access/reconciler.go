@@ -16,6 +16,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 const (
@@ -49,6 +50,9 @@ type Reconciler struct {
 	// calm says when status may be written and spoken of what was done; nil for always. untold is what was done meanwhile.
 	calm   *Calm
 	untold untold
+	// tracer makes the spans of passes, and causes are the traced writes that they are due to; nil for no traces.
+	tracer *tracing.Tracer
+	causes *tracing.Causes[reconcile.Request]
 }
 
 // scope is what one reconcile knows and found out.
@@ -87,15 +91,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	s := &scope{
 		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, request: request, now: r.clock.Now(), past: r.memory.of(request),
 	}
-	taken := r.revocations.take(request)
+	taken, causes := r.revocations.take(request), r.causes.Take(request)
 	defer r.revocations.seen(request, taken)
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
 			r.revocations.again(request, taken)
+			r.causes.Again(request, causes)
 			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 		}
 	}
-	r.apply(ctx, s)
+	writing, span := r.followed(ctx, s, causes)
+	r.apply(writing, s)
+	r.traceEnd(s, span, causes)
 	r.settle(s, taken)
 	if len(s.done) > 0 {
 		log.FromContext(ctx).Info("changed bindings", "summary", tallyOf(s.done).String())

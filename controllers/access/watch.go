@@ -20,6 +20,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // priorityRevoke overtakes everything else in the queue, so that a person who leaves does not wait behind a thousand who arrive.
@@ -107,6 +108,8 @@ type watcher struct {
 	alarm       *alarm
 	// calm keeps looks that nobody waits for; nil for none.
 	calm *Calm
+	// causes are told of traced writes; nil for nobody.
+	causes *tracing.Causes[reconcile.Request]
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {
