@@ -88,7 +88,9 @@ func TestFollow(t *testing.T) {
 		slices.Sort(found)
 		return found
 	}
-	traceOf := func(object *metav1.ObjectMeta) string { return object.Annotations[v1alpha1.AnnotationTraceparent][3:35] }
+	traceOf := func(object *metav1.ObjectMeta) string {
+		return object.Annotations[v1alpha1.AnnotationTraceparent][3:35]
+	}
 	want := []string{traceOf(first), traceOf(second)}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, traces("work")); diff != "" {
