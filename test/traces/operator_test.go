@@ -69,13 +69,14 @@ func (i *installation) prepare(ctx context.Context) error {
 	if err := install.Operator(ctx, i.kube, filepath.Join("..", "..", "config")); err != nil {
 		return err
 	}
-	for _, object := range []client.Object{
+	objects := append(appObjects(),
 		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: install.Namespace, Name: "token"}, StringData: map[string]string{"token": i.token}},
 		&v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: directory}, Spec: v1alpha1.ScimDirectorySpec{
 			Credentials: []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "token"}}},
 			Apps:        v1alpha1.AppConsent{Namespaces: []string{appNamespace}},
 		}},
-	} {
+	)
+	for _, object := range objects {
 		if err := i.kube.Create(ctx, object); err != nil {
 			return err
 		}
@@ -196,6 +197,17 @@ func (p *process) create(path, body string, headers ...string) string {
 	p.t.Helper()
 	id, _ := p.push(http.StatusCreated, http.MethodPost, path, body, headers...)["id"].(string)
 	return id
+}
+
+// known waits until the controller knows that somebody counts.
+func (i *installation) known(t *testing.T, id string) {
+	t.Helper()
+	eventually(t, "the controller knows the user", func(context.Context) error {
+		if user := i.user(t, id); user.Status.State != v1alpha1.UserActive {
+			return fmt.Errorf("the state is %q", user.Status.State)
+		}
+		return nil
+	})
 }
 
 // user reads a ScimUser.

@@ -66,16 +66,11 @@ func TestOneTrace(t *testing.T) {
 	i, c := installed(t), startCollector(t)
 	server := i.startServer(t, "--tracing-endpoint="+c.Endpoint(), "--tracing-sampling-ratio=1")
 	controller := i.startController(t, "--tracing-endpoint="+c.Endpoint())
-	i.connect(t)
+	i.connect(t, "postgres", groupName)()
 
 	profile := `{"userName":"zuleika.quibble@example.com","displayName":"Thaumaturge","emails":[{"value":"z@home.example"}],"password":"Canary-pass-9"}`
 	id := server.create("/Users", profile, forged)
-	eventually(t, "the controller knows the user", func(ctx context.Context) error {
-		if user := i.user(t, id); user.Status.State != v1alpha1.UserActive {
-			return fmt.Errorf("the state is %q", user.Status.State)
-		}
-		return nil
-	})
+	i.known(t, id)
 	group := server.create("/Groups", `{"displayName":"`+groupName+`","members":[{"value":"`+id+`"}]}`)
 	// The controller may hear of the role before it hears of the claim by which it counts, or have both at once.
 	commit := []string{"server: POST /Groups", "server: create "}
@@ -121,6 +116,27 @@ func TestOneTrace(t *testing.T) {
 	if !strings.Contains(string(c.Sent()), group) {
 		t.Errorf("the id %s was not sent, so that nothing was shown", group)
 	}
+}
+
+// TestRestart: an app cannot be used when somebody is to have an account, and the controller ends meanwhile. The next one makes the account in
+// the trace of the request, which the AppAccount says.
+func TestRestart(t *testing.T) {
+	i, c := installed(t), startCollector(t)
+	server := i.startServer(t, "--tracing-endpoint="+c.Endpoint(), "--tracing-sampling-ratio=1")
+	first := i.startController(t, "--tracing-endpoint="+c.Endpoint())
+	confirm := i.connect(t, "later", "Patient")
+	id := server.create("/Users", `{"userName":"patient@example.com"}`)
+	i.known(t, id)
+	server.create("/Groups", `{"displayName":"Patient","members":[{"value":"`+id+`"}]}`)
+	eventually(t, "the AppAccount is there", func(ctx context.Context) error {
+		return i.kube.Get(ctx, client.ObjectKey{Namespace: appNamespace, Name: v1alpha1.AccountObjectName("later", id)}, &v1alpha1.AppAccount{})
+	})
+	first.end()
+	confirm()
+	second := i.startController(t, "--tracing-endpoint="+c.Endpoint())
+	leads(t, c, "server: POST /Groups", "server: create ", "controller: app.account", "controller: app.account", "controller: connector.Ensure")
+	second.end()
+	server.end()
 }
 
 // TestOff: without an endpoint nothing is traced, and no object says anything of a trace, whatever the client asks for.
