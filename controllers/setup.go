@@ -20,6 +20,7 @@ import (
 	"github.com/scim-operator/scim-operator/controllers/statemetrics"
 	"github.com/scim-operator/scim-operator/controllers/users"
 	"github.com/scim-operator/scim-operator/internal/store"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // Options are what an installer decides.
@@ -36,6 +37,8 @@ type Options struct {
 	Namespace string
 	// Apps are how people's accounts in apps are kept. Without Openers there are no apps.
 	Apps apps.Options
+	// Tracer makes the spans of what traced writes lead to; nil for none.
+	Tracer *tracing.Tracer
 }
 
 // CacheOptions says what the manager's cache must leave out: put it into cache.Options.ByObject.
@@ -60,6 +63,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		return fmt.Errorf("controller guard: %w", err)
 	}
 	calm := access.NewCalm(nil)
+	options.Apps.Tracer = options.Tracer
 	setups := []struct {
 		name string
 		add  func() error
@@ -68,7 +72,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		{"access", func() error {
 			return access.SetupWithManager(ctx, mgr, access.Options{
 				BindableClusterRoles: options.BindableClusterRoles, BindableRoles: options.BindableRoles,
-				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Gate: gate, Calm: calm,
+				RequiredSubjectPrefix: options.RequiredSubjectPrefix, Gate: gate, Calm: calm, Tracer: options.Tracer,
 			})
 		}},
 		{"guard", func() error { return guard.SetupWithManager(mgr, gate) }},

@@ -44,6 +44,10 @@ const (
 	// has touched since. Its value is the metadata.generation that the create leaves behind, so any later change of spec, by whomever,
 	// makes it void; every fence and every update over SCIM takes it off. Repair deletes no object without a valid mark.
 	AnnotationUncommitted = GroupName + "/uncommitted"
+	// AnnotationTraceparent is the W3C trace context (traceparent) of the write that made a ScimUser, ScimRole, ScimClaim or AppAccount as
+	// it is, where that belongs to a trace which is recorded. It is written with what is written anyway, and the next write of the object
+	// by the operator that is not recorded takes it off.
+	AnnotationTraceparent = GroupName + "/traceparent"
 	// AnnotationPeople says, on a binding, who stands behind each subject and whether the guard holds it (docs/design/0003-guard.md).
 	AnnotationPeople = GroupName + "/people"
 )

@@ -92,9 +92,13 @@ func runController(ctx context.Context, cfg *rest.Config, f *controllerFlags, lo
 	if err != nil {
 		return err
 	}
+	tracer, err := f.tracer(ctx, log)
+	if err != nil {
+		return err
+	}
 	err = controllers.SetupWithManager(ctx, mgr, controllers.Options{
 		BindableClusterRoles: f.bindable, BindableRoles: f.bindableRoles, RequiredSubjectPrefix: f.subjectPrefix, ExternalURL: f.externalURL, Namespace: f.namespace,
-		Apps: appOptions,
+		Apps: appOptions, Tracer: tracer,
 	})
 	if err != nil {
 		return err
@@ -102,5 +106,5 @@ func runController(ctx context.Context, cfg *rest.Config, f *controllerFlags, lo
 	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("adding /readyz: %w", err)
 	}
-	return mgr.Start(ctx)
+	return startTraced(ctx, mgr, tracer, log)
 }

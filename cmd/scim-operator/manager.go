@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -37,6 +38,7 @@ type processFlags struct {
 	healthAddress  string
 	metricsAddress string
 	profileAddress string
+	tracing        tracingFlags
 }
 
 // bind adds the flags; the subcommands say what the URL and the namespace are to them.
@@ -47,6 +49,7 @@ func (f *processFlags) bind(cmd *cobra.Command, externalURL, namespace string) {
 	flags.StringVar(&f.namespace, "namespace", defaultNamespace(), namespace+"; default is POD_NAMESPACE")
 	flags.StringVar(&f.healthAddress, "health-address", ":8081", "address of /livez and /readyz; 0 for none")
 	flags.StringVar(&f.metricsAddress, "metrics-address", "0", "address of /metrics, over HTTPS and with the API server's authorisation; 0 for none")
+	f.tracing.bind(flags)
 	flags.StringVar(&f.profileAddress, "profile-address", "0", "loopback address of /debug/pprof, for kubectl port-forward and Go's profiler; 0 for none")
 }
 
@@ -58,7 +61,7 @@ func defaultNamespace() string {
 }
 
 func (f *processFlags) validate() error {
-	if err := f.validateProfileAddress(); err != nil {
+	if err := errors.Join(f.validateProfileAddress(), f.tracing.validate()); err != nil {
 		return err
 	}
 	if f.externalURL == "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/server"
 	"github.com/scim-operator/scim-operator/internal/store"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // fieldOwner names the server in managedFields.
@@ -63,6 +64,7 @@ func newServerCommand(shared *sharedFlags) *cobra.Command {
 func (f *serverFlags) bind(cmd *cobra.Command) {
 	f.processFlags.bind(cmd, "default is what each request says", "namespace of the Secrets that hold the tokens")
 	flags := cmd.Flags()
+	f.tracing.bindRatio(flags)
 	flags.StringVar(&f.listenAddress, "listen-address", ":8443", "address on which SCIM is served")
 	flags.StringVar(&f.certFile, "tls-cert-file", "", "certificate in PEM, with its intermediates; read again when it changes")
 	flags.StringVar(&f.keyFile, "tls-key-file", "", "private key of the certificate, in PEM")
@@ -146,7 +148,11 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	if err != nil {
 		return err
 	}
-	handler, activity, err := newHandler(ctx, mgr, f, audit, log)
+	tracer, err := f.tracer(ctx, log)
+	if err != nil {
+		return err
+	}
+	handler, activity, err := newHandler(ctx, mgr, f, audit, tracer, log)
 	if err != nil {
 		return err
 	}
@@ -164,10 +170,12 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	if err := mgr.AddReadyzCheck("scim", listener.Ready); err != nil {
 		return fmt.Errorf("adding /readyz: %w", err)
 	}
-	return mgr.Start(ctx)
+	return startTraced(ctx, mgr, tracer, log)
 }
 
-func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit *server.AuditLog, log logr.Logger) (*server.Handler, *server.Activity, error) {
+func newHandler(
+	ctx context.Context, mgr manager.Manager, f *serverFlags, audit *server.AuditLog, tracer *tracing.Tracer, log logr.Logger,
+) (*server.Handler, *server.Activity, error) {
 	live, err := client.New(mgr.GetConfig(), client.Options{
 		Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper(), HTTPClient: mgr.GetHTTPClient(), FieldOwner: fieldOwner,
 	})
@@ -204,6 +212,7 @@ func newHandler(ctx context.Context, mgr manager.Manager, f *serverFlags, audit 
 		Log:             log.WithName("scim"),
 		Audit:           audit,
 		Metrics:         metrics,
+		Tracer:          tracer,
 		ExternalURL:     f.externalURL,
 		UserBodyLimit:   f.userBodyLimit,
 		GroupBodyLimit:  f.groupBodyLimit,

@@ -68,7 +68,7 @@ func (r *Reconciler) writeAll(ctx context.Context, s *scope, changes []access.Ch
 	for range min(writers, len(changes)) {
 		workers.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(changes); i = int(next.Add(1)) - 1 {
-				errs[i] = r.write(ctx, s, changes[i])
+				errs[i] = r.traced(ctx, s, changes[i])
 			}
 		})
 	}

@@ -21,6 +21,7 @@ func (w *watcher) hearing(of change) change {
 			w.alarm.hear(before, after)
 		}
 		found := of(ctx, before, after)
+		w.trace(ctx, before, after, found.grants)
 		if w.revocations != nil && found.priority == priorityRevoke {
 			cause, since := w.revocations.causeOf(before, after)
 			found.begin = func(grants []reconcile.Request) { w.revocations.begin(cause, since, grants) }

@@ -17,6 +17,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 const (
@@ -54,6 +55,9 @@ type Reconciler struct {
 	echoes *echo.Echoes
 	// ahead is what was written and the cache may lack.
 	ahead ahead
+	// tracer makes the spans of passes, and causes are the traced writes that they are due to; nil for no traces.
+	tracer *tracing.Tracer
+	causes *tracing.Causes[reconcile.Request]
 }
 
 // scope is what one reconcile knows and found out.
@@ -92,15 +96,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	s := &scope{
 		key: access.GrantKey{Namespace: request.Namespace, Name: request.Name}, request: request, now: r.clock.Now(), past: r.memory.of(request),
 	}
-	taken := r.revocations.take(request)
+	taken, causes := r.revocations.take(request), r.causes.Take(request)
 	defer r.revocations.seen(request, taken)
 	for _, step := range []func(context.Context, *scope) error{r.readGrant, r.readBindings, r.decide} {
 		if err := step(ctx, s); err != nil {
 			r.revocations.again(request, taken)
+			r.causes.Again(request, causes)
 			return reconcile.Result{}, fmt.Errorf("grant %s: %w", s.key, err)
 		}
 	}
-	r.apply(ctx, s)
+	writing, span := r.followed(ctx, s, causes)
+	r.apply(writing, s)
+	r.traceEnd(s, span, causes)
 	r.settle(s, taken)
 	if len(s.done) > 0 {
 		log.FromContext(ctx).Info("changed bindings", "summary", tallyOf(s.done).String())

@@ -21,6 +21,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 const rbacGroup = rbacv1.GroupName
@@ -44,6 +45,8 @@ type Options struct {
 	Gate Gate
 	// Calm tells the other controllers when no revocation is under way; nil means that only this one wants to know.
 	Calm *Calm
+	// Tracer makes the spans of what traced writes lead to; nil for none.
+	Tracer *tracing.Tracer
 }
 
 // defaultWorkers is the number of grants that are worked on at the same time.
@@ -75,9 +78,10 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 		r.calm = NewCalm(nil)
 	}
 	r.revocations.calm = r.calm
+	r.tracer, r.causes = options.Tracer, tracing.NewCauses[reconcile.Request](options.Tracer)
 	w := &watcher{
 		cache: mgr.GetCache(), usernames: r.usernames, memory: r.memory, frozen: r.frozen, revocations: r.revocations,
-		alarm: newAlarm(r.clock), calm: r.calm, echoes: r.echoes,
+		alarm: newAlarm(r.clock), calm: r.calm, echoes: r.echoes, causes: r.causes,
 	}
 	controlled := builder.ControllerManagedBy(mgr).
 		Named("access").

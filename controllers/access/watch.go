@@ -21,6 +21,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // priorityRevoke overtakes everything else in the queue, so that a person who leaves does not wait behind a thousand who arrive.
@@ -110,6 +111,8 @@ type watcher struct {
 	calm *Calm
 	// echoes know the controller's own writes of status.
 	echoes *echo.Echoes
+	// causes are told of traced writes; nil for nobody.
+	causes *tracing.Causes[reconcile.Request]
 }
 
 func (w *watcher) grant(_ context.Context, before, after client.Object) effect {

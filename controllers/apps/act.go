@@ -19,19 +19,19 @@ type outcome struct {
 
 // suspend needs the owner and nothing else.
 func (e *engine) suspend(ctx context.Context, use *lease, s *subject) (outcome, error) {
-	changed, err := call(ctx, e, func(ctx context.Context) (bool, error) { return use.Suspend(ctx, e.owner(s.id)) })
+	changed, err := call(ctx, e, "Suspend", func(ctx context.Context) (bool, error) { return use.Suspend(ctx, e.owner(s.id)) })
 	return outcome{changed: changed, given: record(s.account.Status.Given)}, err
 }
 
 func (e *engine) remove(ctx context.Context, use *lease, s *subject) (outcome, error) {
 	options := connector.DeleteOptions{ReassignTo: e.app.Spec.Deprovisioning.ReassignTo}
-	changed, err := call(ctx, e, func(ctx context.Context) (bool, error) { return use.Delete(ctx, e.owner(s.id), options) })
+	changed, err := call(ctx, e, "Delete", func(ctx context.Context) (bool, error) { return use.Delete(ctx, e.owner(s.id), options) })
 	return outcome{changed: changed}, err
 }
 
 // observe asks what the app has; exists is false when it has neither the person's account nor one of that name.
 func (e *engine) observe(ctx context.Context, use *lease, s *subject, name string) (found connector.Observed, exists bool, err error) {
-	found, err = call(ctx, e, func(ctx context.Context) (connector.Observed, error) { return use.Observe(ctx, e.owner(s.id), name) })
+	found, err = call(ctx, e, "Observe", func(ctx context.Context) (connector.Observed, error) { return use.Observe(ctx, e.owner(s.id), name) })
 	if connector.KindOf(err) == connector.NotFound {
 		return connector.Observed{}, false, nil
 	}
@@ -64,7 +64,7 @@ func (e *engine) ensure(ctx context.Context, use *lease, s *subject) (outcome, e
 		observed connector.Observed
 		changed  bool
 	}
-	a, err := call(ctx, e, func(ctx context.Context) (answer, error) {
+	a, err := call(ctx, e, "Ensure", func(ctx context.Context) (answer, error) {
 		observed, changed, err := use.Ensure(ctx, account)
 		return answer{observed, changed}, err
 	})

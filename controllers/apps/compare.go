@@ -74,7 +74,7 @@ func (t throttled) List(ctx context.Context, cursor string, limit int) (connecto
 	if err := t.e.turn(ctx, false); err != nil {
 		return connector.Page{}, err
 	}
-	return call(ctx, t.e, func(ctx context.Context) (connector.Page, error) { return t.Lister.List(ctx, cursor, limit) })
+	return call(ctx, t.e, "List", func(ctx context.Context) (connector.Page, error) { return t.Lister.List(ctx, cursor, limit) })
 }
 
 // compareNow lists the app's accounts, to the end or not at all, and has those looked at that are not as they should be.

@@ -14,6 +14,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/accounts"
 	"github.com/scim-operator/scim-operator/internal/connector"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 const (
@@ -52,6 +53,7 @@ type engine struct {
 	guard                  *guard
 	busy                   locks
 	memory                 memory
+	causes                 *tracing.Causes[string]
 	compared               last
 	// nudge ends a pause before the next attempt to connect.
 	nudge chan struct{}
@@ -70,6 +72,7 @@ func newEngine(host *engines, app *v1alpha1.AppConnection, rules *accounts.Rules
 		urgent: newLane(), normal: newLane(),
 		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)/4)), urgentLimiter: rate.NewLimiter(rate.Limit(perSecond), int(perSecond)),
 		gate: newGate(), nudge: make(chan struct{}, 1), compare: make(chan struct{}, 1),
+		causes: tracing.NewCauses[string](host.options.Tracer),
 	}
 	e.guard = newGuard(host, app)
 	return e
@@ -117,6 +120,12 @@ func (e *engine) add(urgent bool, ids ...string) {
 	for _, id := range ids {
 		to.Add(id)
 	}
+}
+
+// addFor is add for what a write has caused, which may be traced.
+func (e *engine) addFor(cause tracing.Cause, urgent bool, ids ...string) {
+	e.causes.Note(cause, ids...)
+	e.add(urgent, ids...)
 }
 
 // again has accounts worked on although nothing about them changed here.
@@ -231,10 +240,12 @@ func (e *engine) work(ctx context.Context, from lane) {
 func (e *engine) handle(ctx context.Context, from lane, id string) {
 	defer from.Done(id)
 	defer e.busy.lock(id)()
-	after, err := e.sync(ctx, id, from == e.urgent)
+	causes := e.causes.Take(id)
+	after, err := e.sync(ctx, id, from == e.urgent, causes)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
+		e.causes.Again(id, causes)
 		e.log.V(1).Info("Account will be tried again", "user", id, "reason", err.Error())
 		from.AddRateLimited(id)
 	default:
@@ -277,10 +288,12 @@ func (e *engine) reserve(urgent bool) (wait time.Duration, cancel func()) {
 }
 
 // call asks the app for something, and shuts the gate when the app turns out to be no good.
-func call[T any](ctx context.Context, e *engine, do func(context.Context) (T, error)) (T, error) {
+func call[T any](ctx context.Context, e *engine, operation string, do func(context.Context) (T, error)) (T, error) {
 	ctx, done := context.WithTimeout(ctx, callTimeout)
 	defer done()
+	ctx, span := tracing.Call(ctx, "connector."+operation, tracing.App(e.app.Namespace, e.app.Name), tracing.Operation(operation))
 	result, err := do(ctx)
+	span.End(resultOf(err))
 	if e.gate.heard(err) {
 		e.gate.shut(err, retryAfter(err))
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/scim-operator/scim-operator/internal/accounts"
 	"github.com/scim-operator/scim-operator/internal/connector"
 	shared "github.com/scim-operator/scim-operator/internal/metrics"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // metrics are bounded by the number of AppConnections, which people write.
@@ -34,11 +35,15 @@ func newMetrics() (*metrics, error) {
 }
 
 func (m *metrics) count(app *v1alpha1.AppConnection, action accounts.Action, err error) {
-	result := string(connector.KindOf(err))
+	m.operations.WithLabelValues(app.Namespace, app.Name, string(action), resultOf(err)).Inc()
+}
+
+// resultOf is OK or the kind of an error. What the app says of it may name somebody.
+func resultOf(err error) string {
 	if err == nil {
-		result = "OK"
+		return tracing.OK
 	}
-	m.operations.WithLabelValues(app.Namespace, app.Name, string(action), result).Inc()
+	return string(connector.KindOf(err))
 }
 
 // suspended measures from the request that took the person out.

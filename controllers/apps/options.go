@@ -11,6 +11,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/connector"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // Credential is what the Secret of an AppConnection has. It is handed to a connector and kept nowhere else.
@@ -39,6 +40,8 @@ type Options struct {
 	Now func() time.Time
 	// Recorder tells people what they must know; nil for nobody.
 	Recorder events.EventRecorder
+	// Tracer makes the spans of what traced writes lead to; nil for none.
+	Tracer *tracing.Tracer
 }
 
 // sees says whether an AppConnection of the namespace may know a user of the directory, which is nil for local users.

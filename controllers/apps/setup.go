@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // Indexes of AppAccounts.
@@ -91,28 +92,38 @@ func (h *engines) accountEvents() handler.EventHandler {
 	}
 }
 
+// created is the cause of an object that was created. What is there when this process starts was caused before its time.
+func created(ctx context.Context, e event.CreateEvent) tracing.Cause {
+	if e.IsInInitialList {
+		return untraced
+	}
+	return tracing.CauseOf(ctx, nil, e.Object)
+}
+
 func (h *engines) userEvents() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
-			h.userChanged(nil, e.Object.(*v1alpha1.ScimUser))
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
+			h.userChanged(created(ctx, e), nil, e.Object.(*v1alpha1.ScimUser))
 		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ queue) {
-			h.userChanged(e.ObjectOld.(*v1alpha1.ScimUser), e.ObjectNew.(*v1alpha1.ScimUser))
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
+			h.userChanged(tracing.CauseOf(ctx, e.ObjectOld, e.ObjectNew), e.ObjectOld.(*v1alpha1.ScimUser), e.ObjectNew.(*v1alpha1.ScimUser))
 		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) { h.everywhere(true, e.Object.GetName()) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ queue) {
+			h.everywhere(untraced, true, e.Object.GetName())
+		},
 	}
 }
 
 func (h *engines) roleEvents() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
-			h.roleChanged(ctx, nil, e.Object.(*v1alpha1.ScimRole))
+			h.roleChanged(ctx, created(ctx, e), nil, e.Object.(*v1alpha1.ScimRole))
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
-			h.roleChanged(ctx, e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole))
+			h.roleChanged(ctx, tracing.CauseOf(ctx, e.ObjectOld, e.ObjectNew), e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole))
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
-			h.roleChanged(ctx, e.Object.(*v1alpha1.ScimRole), nil)
+			h.roleChanged(ctx, untraced, e.Object.(*v1alpha1.ScimRole), nil)
 		},
 	}
 }
@@ -121,7 +132,7 @@ func (h *engines) roleEvents() handler.EventHandler {
 func (h *engines) sliceEvents() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, _ queue) {
-			h.everywhere(false, e.Object.(*v1alpha1.ScimRoleSlice).Spec.Members...)
+			h.everywhere(untraced, false, e.Object.(*v1alpha1.ScimRoleSlice).Spec.Members...)
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
 			h.sliceGone(ctx, e.Object.(*v1alpha1.ScimRoleSlice))
@@ -132,13 +143,13 @@ func (h *engines) sliceEvents() handler.EventHandler {
 func (h *engines) claimEvents() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, _ queue) {
-			h.claimChanged(ctx, e.Object.(*v1alpha1.ScimClaim))
+			h.claimChanged(ctx, created(ctx, e), e.Object.(*v1alpha1.ScimClaim))
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, _ queue) {
-			h.claimChanged(ctx, e.ObjectNew.(*v1alpha1.ScimClaim))
+			h.claimChanged(ctx, tracing.CauseOf(ctx, e.ObjectOld, e.ObjectNew), e.ObjectNew.(*v1alpha1.ScimClaim))
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, _ queue) {
-			h.claimChanged(ctx, e.Object.(*v1alpha1.ScimClaim))
+			h.claimChanged(ctx, untraced, e.Object.(*v1alpha1.ScimClaim))
 		},
 	}
 }

@@ -15,10 +15,12 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/accounts"
 	"github.com/scim-operator/scim-operator/internal/connector"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
-// sync makes one person's account what it should be. after is when to look again without an event; 0 for never.
-func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.Duration, err error) {
+// sync makes one person's account what it should be. after is when to look again without an event; 0 for never. causes are the traced writes
+// that it is due to.
+func (e *engine) sync(ctx context.Context, id string, urgent bool, causes []tracing.Cause) (after time.Duration, err error) {
 	for {
 		s, err := e.look(ctx, id)
 		if err != nil {
@@ -34,37 +36,48 @@ func (e *engine) sync(ctx context.Context, id string, urgent bool) (after time.D
 			return e.until(s), nil
 		}
 		if urgent && s.decision.Action == accounts.ActEnsure && !s.decision.Takes {
+			e.causes.Again(id, causes)
 			e.normal.Add(id) // it takes nothing from anybody, so it waits behind what does
 			return 0, nil
 		}
-		if s.account == nil {
-			if err := e.create(ctx, s); err != nil {
-				return 0, err
-			}
+		after, waited, err := e.carryOut(ctx, s, urgent, causes)
+		if !waited || err != nil {
+			return after, err
 		}
-		if s.trouble != nil {
-			return 0, e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
-				failed(status, v1alpha1.ReasonExpressionFailed, s.trouble.Error())
-			})
-		}
-		if err := e.hold(ctx, s); err != nil {
-			return 0, err
-		}
-		if s.held && s.decision.Action != accounts.ActEnsure {
-			return 0, e.write(ctx, s, isHeld)
-		}
-		use, waited, err := e.gate.wait(ctx)
-		if err != nil {
-			return 0, err
-		}
-		if waited {
-			use.users.Done()
-			continue // much may have changed meanwhile
-		}
-		after, err = e.act(ctx, use, s, urgent)
-		use.users.Done()
-		return after, err
+		// Much may have changed meanwhile.
 	}
+}
+
+// carryOut does what was decided. waited says that it did not, because it had to wait until the app can be used.
+func (e *engine) carryOut(ctx context.Context, s *subject, urgent bool, causes []tracing.Cause) (after time.Duration, waited bool, err error) {
+	ctx, span := e.follow(ctx, s, causes)
+	defer func() { e.endSpan(span, s, waited, err) }()
+	if s.account == nil {
+		if err := e.create(ctx, s); err != nil {
+			return 0, false, err
+		}
+	}
+	if s.trouble != nil {
+		return 0, false, e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
+			failed(status, v1alpha1.ReasonExpressionFailed, s.trouble.Error())
+		})
+	}
+	if err := e.hold(ctx, s); err != nil {
+		return 0, false, err
+	}
+	if s.held && s.decision.Action != accounts.ActEnsure {
+		return 0, false, e.write(ctx, s, isHeld)
+	}
+	use, waited, err := e.gate.wait(ctx)
+	if err != nil {
+		return 0, false, err
+	}
+	defer use.users.Done()
+	if waited {
+		return 0, true, nil
+	}
+	after, err = e.act(ctx, use, s, urgent)
+	return after, false, err
 }
 
 // hear has an account tried again for which somebody asks by the annotation, and removes that.
@@ -125,6 +138,7 @@ func (e *engine) fresh(id string) *v1alpha1.AppAccount {
 // create makes the AppAccount before anything is done in the app, so that nothing there is ever without one here.
 func (e *engine) create(ctx context.Context, s *subject) error {
 	account := e.fresh(s.id)
+	tracing.Mark(ctx, account)
 	err := e.host.client.Create(ctx, account)
 	if apierrors.IsAlreadyExists(err) {
 		err = e.host.live.Get(ctx, client.ObjectKeyFromObject(account), account)

@@ -10,6 +10,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/accounts"
 	"github.com/scim-operator/scim-operator/internal/store"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // begin has everybody looked at whom an engine that was just started may concern: members of the roles that it names, and people who have an
@@ -19,6 +20,7 @@ func (h *engines) begin(ctx context.Context, e *engine) error {
 	if err != nil {
 		return err
 	}
+	e.resume(ctx, known)
 	ids := map[string]bool{}
 	for id := range known {
 		ids[id] = true
@@ -94,22 +96,25 @@ func (h *engines) usersBy(ctx context.Context, index, value string) []string {
 }
 
 // everywhere has people looked at by all engines.
-func (h *engines) everywhere(urgent bool, ids ...string) {
+func (h *engines) everywhere(cause tracing.Cause, urgent bool, ids ...string) {
 	if len(ids) > 0 {
-		h.each(func(e *engine) { e.add(urgent, ids...) })
+		h.each(func(e *engine) { e.addFor(cause, urgent, ids...) })
 	}
 }
 
+// untraced is the cause of what no request wrote, or what says of none.
+var untraced tracing.Cause
+
 // userChanged: whoever is deactivated, renamed or moved may lose an account.
-func (h *engines) userChanged(before, after *v1alpha1.ScimUser) {
+func (h *engines) userChanged(cause tracing.Cause, before, after *v1alpha1.ScimUser) {
 	if before != nil && before.Generation == after.Generation && before.DeletionTimestamp.Equal(after.DeletionTimestamp) {
 		return // status or annotations
 	}
-	h.everywhere(before != nil && before.IsActive() && !after.IsActive() || after.DeletionTimestamp != nil, after.Name)
+	h.everywhere(cause, before != nil && before.IsActive() && !after.IsActive() || after.DeletionTimestamp != nil, after.Name)
 }
 
 // roleChanged: whoever a role lists no longer may lose an account, and everybody in it if it is another role than before.
-func (h *engines) roleChanged(ctx context.Context, before, after *v1alpha1.ScimRole) {
+func (h *engines) roleChanged(ctx context.Context, cause tracing.Cause, before, after *v1alpha1.ScimRole) {
 	var was, is []string
 	other := before == nil || after == nil
 	if before != nil && after != nil {
@@ -137,8 +142,8 @@ func (h *engines) roleChanged(ctx context.Context, before, after *v1alpha1.ScimR
 		if !e.rules.UsesRoles() && (before == nil || !e.rules.Selects(roleOf(before))) && (after == nil || !e.rules.Selects(roleOf(after))) {
 			return
 		}
-		e.add(true, lost...)
-		e.add(false, gained...)
+		e.addFor(cause, true, lost...)
+		e.addFor(cause, false, gained...)
 	})
 }
 
@@ -192,24 +197,24 @@ func (h *engines) sliceGone(ctx context.Context, part *v1alpha1.ScimRoleSlice) {
 			lost = append(lost, id)
 		}
 	}
-	h.everywhere(true, lost...)
+	h.everywhere(untraced, true, lost...)
 }
 
 // claimChanged concerns all who bear the name: who gains it, and who loses it. Those who lose nothing are passed on to the other lane.
-func (h *engines) claimChanged(ctx context.Context, claim *v1alpha1.ScimClaim) {
-	h.everywhere(true, h.usersBy(ctx, store.IndexClaim, claim.Name)...)
+func (h *engines) claimChanged(ctx context.Context, cause tracing.Cause, claim *v1alpha1.ScimClaim) {
+	h.everywhere(cause, true, h.usersBy(ctx, store.IndexClaim, claim.Name)...)
 	var roles v1alpha1.ScimRoleList
 	if err := h.cache.List(ctx, &roles, client.MatchingFields{store.IndexClaim: claim.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return // the cache is stopping
 	}
 	for i := range roles.Items {
-		h.everywhere(true, h.members(ctx, &roles.Items[i], nil)...)
+		h.everywhere(cause, true, h.members(ctx, &roles.Items[i], nil)...)
 	}
 }
 
 // directoryChanged concerns everybody in it: what it consents to, and whom its rules give which roles.
 func (h *engines) directoryChanged(ctx context.Context, directory *v1alpha1.ScimDirectory) {
-	h.everywhere(true, h.usersBy(ctx, store.IndexDirectory, directory.Name)...)
+	h.everywhere(untraced, true, h.usersBy(ctx, store.IndexDirectory, directory.Name)...)
 }
 
 // accountChanged hears of AppAccounts that somebody deletes, or wants to be tried again.

@@ -37,6 +37,7 @@ func (h *Handler) logRequest(c *call, a *answer) {
 		fields = append(fields, "stack", c.stack)
 	}
 	h.cfg.Metrics.count(c, a.status, h.cfg.Clock.Now())
+	c.endSpan(a)
 	if h.cfg.Audit != nil {
 		h.cfg.Audit.write(h.auditLine(c, a))
 	}

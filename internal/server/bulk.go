@@ -11,6 +11,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/internal/scim"
 	"github.com/scim-operator/scim-operator/internal/scim/bulk"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 const (
@@ -58,6 +59,7 @@ func (h *Handler) bulkTask(ctx context.Context, c *call, task bulk.Task) bulk.Ou
 	part := c.part(task)
 	part.started, part.changes = h.cfg.Clock.Now(), changes{}
 	ctx = withChanges(ctx, &part.changes)
+	ctx, part.span = tracing.Part(ctx, "operation", tracing.Directory(part.directory.Name))
 	var a *answer
 	err := part.guard(func() (err error) {
 		a, err = h.operate(ctx, part, task)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // The limits that hold where Config leaves them zero.
@@ -61,6 +62,8 @@ type Config struct {
 	Audit *AuditLog
 	// Metrics count the requests; it may be nil.
 	Metrics *Metrics
+	// Tracer makes the spans of requests; it may be nil.
+	Tracer *tracing.Tracer
 	// Clock measures durations; nil means the real one.
 	Clock clock.PassiveClock
 

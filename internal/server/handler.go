@@ -16,6 +16,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/scim"
+	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
 // Handler answers SCIM requests. It is safe for concurrent use.
@@ -91,6 +92,9 @@ type call struct {
 	kept map[string]bool
 	data scim.Resource
 
+	// span is nil before the credential is known to be right, and for what is not traced.
+	span *tracing.Span
+
 	// source is the address that the request came from, and changes what it changed, for the audit log.
 	source  string
 	changes changes
@@ -154,6 +158,7 @@ func (h *Handler) serve(ctx context.Context, c *call) (*answer, error) {
 	if err := h.admit(ctx, c, name, known && chosen.discovers()); err != nil {
 		return nil, err
 	}
+	ctx = h.trace(ctx, c)
 	if len(methods) == 0 || !c.serves(methods[0].path) {
 		return nil, &scim.Error{Status: http.StatusNotFound, Detail: "There is no such SCIM endpoint here. The base URL is " + c.base +
 			", and below it are /Users, /Groups, /ServiceProviderConfig, /Schemas and /ResourceTypes."}

@@ -50,6 +50,9 @@ func TestRefusedExposure(t *testing.T) {
 		"alert's label":     {"Prometheus would refuse it", rules(values{"alertLabels": values{"a.b": "c"}}), "'a.b'"},
 		"dashboard's label": {"two labels would have one name", dashboards(values{"labels": values{"app.kubernetes.io/name": "x"}}), "/metrics/dashboards/labels"},
 		"namespace":         {"a name has no capitals", dashboards(values{"namespace": "Grafana"}), "/metrics/dashboards/namespace"},
+		"collector's port":  {"there is no port that everybody would expect", values{"tracing": values{"endpoint": "http://collector"}}, "/tracing/endpoint"},
+		"collector's path":  {"a path means OTLP over HTTP", values{"tracing": values{"endpoint": "http://collector:4318/v1/traces"}}, "/tracing/endpoint"},
+		"more than all":     {"a part is not more than all", values{"tracing": values{"samplingRatio": 1.5}}, "/tracing/samplingRatio"},
 		"runbook's section": {"each alert adds its own", rules(values{"runbookUrl": "https://example.com/#top"}), "/metrics/prometheusRule/runbookUrl"},
 	}
 	for name, tc := range cases {

@@ -20,6 +20,7 @@ func TestSuites(t *testing.T) {
 		"people are deleted with the release": {"crds": values{"keep": false}},
 		"policies are gone":                   {"admissionPolicies": values{"enabled": false}},
 		"everybody reaches the server":        {"server": values{"service": values{"type": "LoadBalancer"}}},
+		"traces are sent":                     {"tracing": values{"endpoint": "http://collector:4317"}},
 		"no audit log":                        {"server": values{"audit": values{"enabled": false}}},
 		"more than view and edit":             {"access": values{"bindableClusterRoles": []string{"view", "edit", "admin"}}},
 	} {

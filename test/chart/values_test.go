@@ -35,6 +35,7 @@ var everyValue = values{
 		"limits":    values{"failuresPerSource": 10, "failures": 1000000, "connections": 2000},
 		"resources": values{"requests": values{"cpu": "2", "memory": "1Gi"}, "limits": values{"memory": "1Gi"}},
 	},
+	"tracing": values{"endpoint": "http://collector.observability:4317", "samplingRatio": 0.25},
 	"controller": values{
 		"replicas": 1, "resources": values{"requests": values{"cpu": 1, "memory": "2Gi"}, "limits": values{"memory": "2Gi"}},
 	},
@@ -46,7 +47,7 @@ func TestValuesReachTheDeployments(t *testing.T) {
 	common := func(deployment *appsv1.Deployment, cpu, memory string) {
 		container := &deployment.Spec.Template.Spec.Containers[0]
 		container.Image, container.ImagePullPolicy = "registry.example.com:5000/team/scim-operator:v1", corev1.PullAlways
-		container.Args = append(container.Args, "--external-url=https://scim.example.com:8443/base")
+		container.Args = append(container.Args, "--external-url=https://scim.example.com:8443/base", "--tracing-endpoint=http://collector.observability:4317")
 		container.Resources = corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory)},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(memory)},
@@ -57,7 +58,7 @@ func TestValuesReachTheDeployments(t *testing.T) {
 	server.Spec.Template.Spec.Volumes[0].Secret.SecretName = "renewed.example"
 	common(server, "2", "1Gi")
 	args := &server.Spec.Template.Spec.Containers[0].Args
-	*args = append(*args, "--max-failures-per-source=10", "--max-failures=1000000", "--max-connections=2000")
+	*args = append(*args, "--tracing-sampling-ratio=0.25", "--max-failures-per-source=10", "--max-failures=1000000", "--max-connections=2000")
 	controller := as[appsv1.Deployment](t, before, controllerKey)
 	controller.Spec.Replicas = ptr.To[int32](1)
 	common(controller, "1", "2Gi")
