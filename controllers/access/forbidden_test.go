@@ -47,7 +47,9 @@ func TestWithoutTheVerbBind(t *testing.T) {
 	})
 	operator := rest.CopyConfig(config)
 	operator.Impersonate.UserName = operatorName
-	if _, _, err := startManager(t.Context(), operator, testOptions); err != nil {
+	options := testOptions
+	options.Calm = nil // what the other manager postpones is not for this one, nor the other way round
+	if _, _, err := startManager(t.Context(), operator, options); err != nil {
 		t.Fatal(err)
 	}
 	w.user("bind-1", "bind@example.com")

@@ -73,6 +73,7 @@ func TestAnAbsenceInTheCacheTakesNothingAway(t *testing.T) {
 	}
 	for name, hidden := range tests {
 		t.Run(name, func(t *testing.T) {
+			w.atRest("stale")
 			before := w.writes.of("stale")
 			r := NewReconciler(w.mgr, w.opts)
 			hidden.Reader = r.cache
