@@ -36,7 +36,7 @@ const (
 // histories is how many are recorded: some with all other tests, more in make chaos, a thousand in a full run.
 func histories(t *testing.T) int {
 	t.Helper()
-	usual := 20
+	usual := 8
 	switch {
 	case os.Getenv("FULL") == "1":
 		usual = 1000
