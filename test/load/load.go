@@ -38,7 +38,7 @@ type Load struct {
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
 
-	acknowledged, broken, throttled atomic.Int64
+	requests, acknowledged, broken, throttled, grown atomic.Int64
 
 	mu       sync.Mutex
 	refusals []error
@@ -79,6 +79,7 @@ func (l *Load) client(dialect okta.Dialect) (*okta.Client, error) {
 }
 
 func (l *Load) observe(e okta.Exchange) {
+	l.requests.Add(1)
 	if e.Status != 429 {
 		return
 	}
@@ -106,6 +107,17 @@ func (l *Load) Await(ctx context.Context, changes int64) error {
 	return nil
 }
 
+// AwaitGrown waits until each client has all its users and its group, so that nobody creates anything any more.
+func (l *Load) AwaitGrown(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		return l.grown.Load() == int64(len(l.pushers)), l.err()
+	})
+	if err != nil {
+		return fmt.Errorf("%d clients have all their users and their group, want %d: %w", l.grown.Load(), len(l.pushers), err)
+	}
+	return nil
+}
+
 // err gives the first few refusals.
 func (l *Load) err() error {
 	l.mu.Lock()
@@ -126,8 +138,11 @@ func (l *Load) Stop() error {
 // Broken is how many requests ended without an answer.
 func (l *Load) Broken() int64 { return l.broken.Load() }
 
+// Throttled is how many requests were answered 429.
+func (l *Load) Throttled() int64 { return l.throttled.Load() }
+
 // String tells what happened, for a test's log.
 func (l *Load) String() string {
-	return fmt.Sprintf("%d changes acknowledged by %d clients, %d requests answered 429, %d broken off",
-		l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.broken.Load())
+	return fmt.Sprintf("%d requests, %d changes acknowledged by %d clients, %d requests answered 429, %d broken off",
+		l.requests.Load(), l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.broken.Load())
 }

@@ -119,8 +119,16 @@ func (p *pusher) join(ctx context.Context, n int) bool {
 	})
 	if ok {
 		p.people = append(p.people, one)
+		p.tellGrown()
 	}
 	return ok
+}
+
+// tellGrown counts the pusher once it has everything. Users and the group come in either order.
+func (p *pusher) tellGrown() {
+	if len(p.people) == most && p.group != "" {
+		p.load.grown.Add(1)
+	}
 }
 
 // push creates the pusher's own group with all its users.
@@ -129,7 +137,7 @@ func (p *pusher) push(ctx context.Context) bool {
 	for _, one := range p.people {
 		ids = append(ids, one.id)
 	}
-	return p.until(ctx, "push the group", func(ctx context.Context) error {
+	ok := p.until(ctx, "push the group", func(ctx context.Context) error {
 		id, err := p.client.PushGroup(ctx, p.name, okta.Members(ids...))
 		if err != nil {
 			return err
@@ -140,6 +148,10 @@ func (p *pusher) push(ctx context.Context) bool {
 		}
 		return nil
 	})
+	if ok {
+		p.tellGrown()
+	}
+	return ok
 }
 
 func (p *pusher) retitle(ctx context.Context, one *person, n int) bool {
