@@ -12,7 +12,8 @@ import (
 )
 
 // TestServerBlind drops every packet between one of two servers and the API server, while fifty clients push, until the Service has taken it
-// out. The other has to stay in, and the push has to go on through it, until the first one sees again.
+// out. The other has to stay in, and the push has to go on through it, until the first one sees again. Nobody creates anything by then, for the
+// reason that TestAPIServerKilled has.
 func TestServerBlind(t *testing.T) {
 	plane := apiserver.StartBare(t, controlplane.Options{})
 	direct := strings.TrimPrefix(plane.Config.Host, "https://")
@@ -32,6 +33,7 @@ func TestServerBlind(t *testing.T) {
 		t.Fatalf("the first server is %s, want %s", blind.Name, first)
 	}
 
+	check(t, "await that nobody creates anything", w.push.AwaitGrown(t.Context()))
 	line.Hold()
 	check(t, "await that the Service takes the blind server out", blind.AwaitUnready(t.Context()))
 	t.Log("the Service has taken the blind server out: ", w.push)
