@@ -59,6 +59,10 @@ reproducible: ## Build the operator twice from nothing, in two folders, for each
 generate: ## Write what follows from the types: deepcopy functions, CRDs, the chart's copies of these and of the admission policies, the pages of kinds, apply configurations.
 	hack/generate.sh
 
+.PHONY: bundle
+bundle: ## Write bundle/, for the Operator Lifecycle Manager, from config/, and check it with the Operator Framework's validators.
+	hack/bundle.sh
+
 ##@ Check
 
 .PHONY: test
