@@ -63,8 +63,12 @@ func isGone(err error) bool {
 func isAway(err error) bool {
 	var status apierrors.APIStatus
 	var transport *url.Error
+	if err == nil {
+		return false
+	}
 	if !errors.As(err, &status) {
-		return errors.As(err, &transport)
+		// client-go has no type for an answer that breaks off.
+		return errors.As(err, &transport) || strings.Contains(err.Error(), "when reading response body")
 	}
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsUnauthorized(err) || isOurLack(err)
 }
