@@ -177,7 +177,9 @@ func (p *Pod) AwaitReady(ctx context.Context) error {
 }
 
 // CheckReady asks the container itself what its readiness probe would hear now.
-func (p *Pod) CheckReady(ctx context.Context) error { return p.ask(ctx, p.spec.Containers[0].ReadinessProbe) }
+func (p *Pod) CheckReady(ctx context.Context) error {
+	return p.ask(ctx, p.spec.Containers[0].ReadinessProbe)
+}
 
 // AwaitUnready waits until Services forward to the pod no more.
 func (p *Pod) AwaitUnready(ctx context.Context) error {
