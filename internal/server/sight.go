@@ -19,6 +19,8 @@ const (
 	quietAfter = 10 * time.Second
 	// askTimeout bounds one question.
 	askTimeout = 5 * time.Second
+	// answerTime is how long a probe waits for an answer before it fails. A kubelet gives a probe one second.
+	answerTime = 500 * time.Millisecond
 )
 
 // Sight knows whether this process still hears from the API server. It listens to what comes back for every request that the process makes,
@@ -47,20 +49,37 @@ func (s *Sight) AskBy(ask func(context.Context)) { s.ask = ask }
 func (s *Sight) Wrap(next http.RoundTripper) http.RoundTripper { return listening{s, next} }
 
 // Blind says whether the API server has said nothing for too long.
-func (s *Sight) Blind() bool { return s.silence() > blindAfter }
+func (s *Sight) Blind() bool { return blindness(s.silence()) != nil }
 
-// Ready is a health check: it fails while the API server has said nothing for too long. It never waits for an answer, because a probe has
-// less time than a question, so that the next probe learns of it.
+// Ready is a health check: it fails while the API server has said nothing for too long. A probe that would fail waits a moment for the answer,
+// so that the first one after an outage succeeds; for more it has no time, and the next probe learns of it.
 func (s *Sight) Ready(r *http.Request) error {
 	silence := s.silence()
-	if silence > quietAfter && s.asking.CompareAndSwap(false, true) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), askTimeout)
-		go func() {
-			defer s.asking.Store(false)
-			defer cancel()
-			s.ask(ctx)
-		}()
+	if silence <= quietAfter || !s.asking.CompareAndSwap(false, true) {
+		return blindness(silence)
 	}
+	answered := make(chan struct{})
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), askTimeout)
+	go func() {
+		defer close(answered)
+		defer s.asking.Store(false)
+		defer cancel()
+		s.ask(ctx)
+	}()
+	if silence <= blindAfter {
+		return nil
+	}
+	waiting, stop := context.WithTimeout(r.Context(), answerTime)
+	defer stop()
+	select {
+	case <-answered:
+	case <-waiting.Done():
+	}
+	return blindness(s.silence())
+}
+
+// blindness is nil while a silence is not too long.
+func blindness(silence time.Duration) error {
 	if silence > blindAfter {
 		return fmt.Errorf("the API server has said nothing for %s", blindAfter)
 	}

@@ -130,3 +130,21 @@ func TestSightAsks(t *testing.T) {
 		t.Errorf("%d questions more, want one at a time and none before a silence", more)
 	}
 }
+
+// TestSightSeesAgain wants the first probe after an outage to succeed.
+func TestSightSeesAgain(t *testing.T) {
+	clock := testclock.NewFakePassiveClock(time.Unix(1e9, 0))
+	s := NewSight(clock)
+	wire := s.Wrap(answering(200, strings.NewReader("")))
+	s.AskBy(func(context.Context) {
+		response, err := wire.RoundTrip(probe(t))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		response.Body.Close()
+	})
+	if err := s.Ready(probe(t)); err != nil {
+		t.Errorf("with an API server that answers at once: %v", err)
+	}
+}
