@@ -32,6 +32,9 @@ func TestServerKilledAndServerPaused(t *testing.T) {
 	check(t, "let the other server go on", servers[1].Resume())
 	check(t, "await the other server", servers[1].AwaitReady(t.Context()))
 	w.await(t)
+	if doubled := w.push.Doubled(); doubled > 0 {
+		t.Errorf("%d creates were answered 429 and then 409, want none", doubled)
+	}
 	if more := w.push.Broken() - broken; more > 0 {
 		t.Errorf("%d requests broke off while a server was paused, want none: it answers them when it goes on", more)
 	}

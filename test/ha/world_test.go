@@ -87,11 +87,11 @@ func until(t *testing.T, what string, holds func(context.Context) bool) {
 	check(t, "await that "+what, err)
 }
 
-// expectUnbroken wants every request to have had an answer.
+// expectUnbroken wants every request to have had an answer, and a true one.
 func (w *world) expectUnbroken(t *testing.T) {
 	t.Helper()
-	if broken := w.push.Broken(); broken > 0 {
-		t.Errorf("%d requests broke off, want none", broken)
+	if broken, doubled := w.push.Broken(), w.push.Doubled(); broken+doubled > 0 {
+		t.Errorf("%d requests broke off, and %d were answered 429 and then 409, want none", broken, doubled)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,7 @@ type Load struct {
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
 
-	requests, acknowledged, broken, throttled, grown atomic.Int64
+	requests, acknowledged, broken, throttled, doubled, grown atomic.Int64
 
 	mu       sync.Mutex
 	refusals []error
@@ -47,7 +48,7 @@ type Load struct {
 // Start begins to push.
 func Start(ctx context.Context, config Config) (*Load, error) {
 	l := &Load{config: config}
-	first, err := l.client(okta.OIN)
+	first, err := l.client(okta.OIN, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -60,27 +61,31 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 	ctx, l.cancel = context.WithCancel(ctx)
 	for i := range config.Pushers {
 		dialect := []okta.Dialect{okta.AIW, okta.OIN}[i%2]
-		client, err := l.client(dialect)
-		if err != nil {
+		p := &pusher{load: l, name: fmt.Sprintf("pusher-%d", i), dialect: dialect, members: map[string]bool{}, inShared: map[string]bool{}}
+		if p.client, err = l.client(dialect, &p.throttled); err != nil {
 			return nil, err
 		}
-		p := &pusher{load: l, client: client, name: fmt.Sprintf("pusher-%d", i), dialect: dialect, members: map[string]bool{}, inShared: map[string]bool{}}
 		l.pushers = append(l.pushers, p)
 		l.group.Go(func() { p.run(ctx) })
 	}
 	return l, nil
 }
 
-// client makes one that tells this load of every exchange.
-func (l *Load) client(dialect okta.Dialect) (*okta.Client, error) {
+// client makes one that tells this load of every exchange, and counts the answers 429 unless nobody wants to know.
+func (l *Load) client(dialect okta.Dialect, throttled *atomic.Int64) (*okta.Client, error) {
 	config := l.config.Client(dialect)
-	config.Observe = l.observe
+	config.Observe = func(e okta.Exchange) {
+		if throttled != nil && e.Status == http.StatusTooManyRequests {
+			throttled.Add(1)
+		}
+		l.observe(e)
+	}
 	return okta.New(config)
 }
 
 func (l *Load) observe(e okta.Exchange) {
 	l.requests.Add(1)
-	if e.Status != 429 {
+	if e.Status != http.StatusTooManyRequests {
 		return
 	}
 	l.throttled.Add(1)
@@ -141,8 +146,12 @@ func (l *Load) Broken() int64 { return l.broken.Load() }
 // Throttled is how many requests were answered 429.
 func (l *Load) Throttled() int64 { return l.throttled.Load() }
 
+// Doubled is how many creates were answered 429 although they had happened, so that the next try was answered 409. The server ends what it
+// began for as long as a client waits, so there must be none after a shorter outage.
+func (l *Load) Doubled() int64 { return l.doubled.Load() }
+
 // String tells what happened, for a test's log.
 func (l *Load) String() string {
-	return fmt.Sprintf("%d requests, %d changes acknowledged by %d clients, %d requests answered 429, %d broken off",
-		l.requests.Load(), l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.broken.Load())
+	return fmt.Sprintf("%d requests, %d changes acknowledged by %d clients, %d requests answered 429, %d of these then 409, %d broken off",
+		l.requests.Load(), l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.doubled.Load(), l.broken.Load())
 }
