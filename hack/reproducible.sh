@@ -8,13 +8,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export VERSION=${VERSION:-v0.0.0} REVISION=${REVISION:-$(git rev-parse HEAD)}
 
+# One copy of the source for both, because somebody may edit it meanwhile.
+mkdir -p "$work/source"
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory="$work/source"
+
 for platform in ${PLATFORMS:-linux/amd64 linux/arm64}; do
 	sums=()
 	for folder in one another/and-deeper; do
 		source=$work/$folder
 		rm -rf "$source"
-		mkdir -p "$source"
-		git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --target-directory="$source"
+		mkdir -p "$(dirname "$source")"
+		cp -r "$work/source" "$source"
 		GOOS=${platform%/*} GOARCH=${platform#*/} GOCACHE=$source.cache "$source/hack/build.sh" scim-operator "$work/binary"
 		rm -rf "$source.cache"
 		sums+=("$(sha256sum <"$work/binary")")
