@@ -49,11 +49,19 @@ build: ## Build bin/scim-operator and bin/kubectl-scim.
 
 .PHONY: image
 image: ## Build the container image IMAGE.
-	docker build --tag $(IMAGE) .
+	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg REVISION="$$(git rev-parse HEAD)" --tag $(IMAGE) .
+
+.PHONY: reproducible
+reproducible: ## Build the operator twice from nothing, in two folders, for each of PLATFORMS (linux/amd64 linux/arm64), and compare. It takes minutes.
+	PLATFORMS="$(PLATFORMS)" hack/reproducible.sh
 
 .PHONY: generate
 generate: ## Write what follows from the types: deepcopy functions, CRDs, the chart's copies of these and of the admission policies, the pages of kinds, apply configurations.
 	hack/generate.sh
+
+.PHONY: bundle
+bundle: ## Write bundle/, for the Operator Lifecycle Manager, from config/, and check it with the Operator Framework's validators.
+	hack/bundle.sh
 
 ##@ Check
 

@@ -32,6 +32,17 @@ generated_files_are_fresh() {
 	return 1
 }
 
+# The validators see the bundle as it is written anew.
+bundle_is_fresh() {
+	local fresh result=0
+	fresh=$(mktemp -d) || return
+	hack/bundle.sh "$fresh" && diff -r bundle "$fresh" >&2 || result=1
+	rm -rf "$fresh"
+	((result == 0)) && return
+	echo "the bundle has errors or is stale (< is, > should be): make bundle" >&2
+	return 1
+}
+
 gofmt_is_clean() {
 	local files
 	files=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l)
@@ -92,6 +103,7 @@ conformance_table_is_proved() {
 }
 
 step "generated files" generated_files_are_fresh
+step "bundle" bundle_is_fresh
 step "format" gofmt_is_clean
 step "go vet" vet
 step "lint" hack/lint.sh

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -141,6 +142,9 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAudit()) }()
+	sight := server.NewSight(nil)
+	cfg = rest.CopyConfig(cfg)
+	cfg.Wrap(sight.Wrap)
 	mgr, err := newManager(cfg, &f.processFlags, log, func(o *ctrl.Options) {
 		o.Client.FieldOwner = fieldOwner
 		*o.GracefulShutdownTimeout += f.drainDelay
@@ -156,9 +160,10 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	if err != nil {
 		return err
 	}
+	sight.AskBy(askForDirectories(mgr.GetAPIReader(), log.WithName("sight")))
 	listener, err := server.NewListener(server.ListenConfig{
 		Address: f.listenAddress, CertFile: f.certFile, KeyFile: f.keyFile, InsecureHTTP: f.insecureHTTP,
-		Handler: handler, Log: log.WithName("http"), Drain: f.drain, OnStop: activity.Wait, MaxConnections: f.maxConnections,
+		Handler: handler, Log: log.WithName("http"), Drain: f.drain, Blind: sight.Blind, OnStop: activity.Wait, MaxConnections: f.maxConnections,
 	})
 	if err != nil {
 		return err
@@ -170,7 +175,22 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	if err := mgr.AddReadyzCheck("scim", listener.Ready); err != nil {
 		return fmt.Errorf("adding /readyz: %w", err)
 	}
+	if err := mgr.AddReadyzCheck("apiserver", sight.Ready); err != nil {
+		return fmt.Errorf("adding /readyz: %w", err)
+	}
 	return startTraced(ctx, mgr, tracer, log)
+}
+
+// askForDirectories reads the metadata of one ScimDirectory at most. That takes what every SCIM request needs: the account, its rights and
+// etcd. Sight hears the answer itself.
+func askForDirectories(live client.Reader, log logr.Logger) func(context.Context) {
+	return func(ctx context.Context) {
+		directories := &metav1.PartialObjectMetadataList{}
+		directories.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ScimDirectoryList"))
+		if err := live.List(ctx, directories, client.Limit(1)); err != nil {
+			log.Error(err, "The API server gives no answer")
+		}
+	}
 }
 
 func newHandler(

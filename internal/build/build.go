@@ -2,13 +2,17 @@
 package build
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
 )
 
-// Info is what the Go runtime knows of a binary.
+// hack/build.sh has the linker set these, because what the go command stamps into a binary depends on the folder that it runs in.
+var version, revision string
+
+// Info is what is known of a binary.
 type Info struct {
-	// Version is that of the module, "(devel)" for a build that is no release.
+	// Version is that of the release or the module, "(devel)" for a build that is neither.
 	Version string
 	// Revision is the commit, empty where the build did not know it.
 	Revision string
@@ -16,8 +20,15 @@ type Info struct {
 	GoVersion string
 }
 
-// Read asks the Go runtime.
+// Read says what the linker was told, and asks the Go runtime for what it was not.
 func Read() Info {
+	info := stamped()
+	info.Version, info.Revision = cmp.Or(version, info.Version), cmp.Or(revision, info.Revision)
+	return info
+}
+
+// stamped is what the go command put into the binary.
+func stamped() Info {
 	info := Info{Version: "(devel)", GoVersion: runtime.Version()}
 	build, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -59,6 +59,9 @@ type ListenConfig struct {
 	// Drain, which may be nil, is called at the end, when Ready fails already. Until it returns everything is answered as before, and each
 	// answer asks the client to come with another connection. So nobody is refused who was not told yet to go elsewhere.
 	Drain func()
+	// Blind, which may be nil, says that this server can get nothing done for now. Answers then ask the client to come with another connection,
+	// which leads to a server that can: connections that are open stay where they are, whoever is ready.
+	Blind func() bool
 	// OnStop, which may be nil, is called after the last request has been answered.
 	OnStop func()
 
@@ -234,10 +237,11 @@ func (l *Listener) httpServer(ctx context.Context) *http.Server {
 	return server
 }
 
-// parting asks clients to close their connections once the end is near. HTTP/2 turns the header into GOAWAY.
+// parting asks clients to close their connections once the end is near, and while nothing can be done here. HTTP/2 turns the header into
+// GOAWAY.
 func (l *Listener) parting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if l.draining.Load() {
+		if l.draining.Load() || l.cfg.Blind != nil && l.cfg.Blind() {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,7 +30,7 @@ func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation)
 	if err := s.refuseTaken(ctx, want); err != nil {
 		return err
 	}
-	ctx, cancel := committed(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	mark := "1"
 	if c.fill != nil {
@@ -56,7 +57,22 @@ func (s *Store) fillAndSeize(ctx context.Context, obj client.Object, c creation,
 			return err
 		}
 	}
-	return s.seize(ctx, want)
+	return settle(ctx, func(ctx context.Context) error { return s.seize(ctx, want) })
+}
+
+// settleTime bounds a create from its first write on. It leaves the request within the sixty seconds that Okta waits for an answer.
+const settleTime = 45 * time.Second
+
+// settle repeats what is safe to repeat while the API server is away. The claim may be written already when it goes away, and then the create
+// has happened: a client that was told 429 would send it again and be told 409, which is an error for good. So the answer waits, as long as a
+// client does, until somebody knows.
+func settle(ctx context.Context, do func(context.Context) error) error {
+	for attempt := 1; ; attempt++ {
+		err := do(ctx)
+		if !isAway(err) || pause(ctx, min(attempt, 8)) != nil {
+			return err
+		}
+	}
 }
 
 // refuseTaken is step 1: it spares a create that cannot succeed its writes. Nothing rests on it.
@@ -80,7 +96,7 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 			return err
 		}
 		obj.SetName(name)
-		err = s.create(ctx, point, obj)
+		err = s.createOnce(ctx, point, obj)
 		if err == nil {
 			return nil
 		}
@@ -89,6 +105,20 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 		}
 	}
 	return tryAgain(textBusy, nil)
+}
+
+// createOnce creates obj although the API server may go away while it does. An object of that name is then its own: names are random. So
+// nothing is left behind that would bear the name a second time.
+func (s *Store) createOnce(ctx context.Context, point failpoint.Point, obj client.Object) error {
+	again := false
+	return settle(ctx, func(ctx context.Context) error {
+		err := s.create(ctx, point, obj)
+		if again && apierrors.IsAlreadyExists(err) {
+			return s.get(ctx, obj.GetName(), obj)
+		}
+		again = true
+		return err
+	})
 }
 
 // undo deletes what a failed create left behind, when it is certain that the create has failed. Somebody may be rolling the object
@@ -128,7 +158,7 @@ func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause e
 // readBack is the last step: only an object that is there, and that repair has not condemned, may be acknowledged.
 func (s *Store) readBack(ctx context.Context, obj client.Object) error {
 	name := obj.GetName()
-	if err := s.get(ctx, name, obj); err != nil {
+	if err := settle(ctx, func(ctx context.Context) error { return s.get(ctx, name, obj) }); err != nil {
 		return tryAgain(textContention, fmt.Errorf("read %s back: %w", name, err))
 	}
 	if !alive(obj) || condemned(obj) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -57,6 +58,30 @@ func isGone(err error) bool {
 	return true
 }
 
+// isAway says whether err means that the API server was not reached, or that it has just started and refuses everybody for want of what it has
+// not read yet.
+func isAway(err error) bool {
+	var status apierrors.APIStatus
+	var transport *url.Error
+	if err == nil {
+		return false
+	}
+	if !errors.As(err, &status) {
+		// client-go has no type for an answer that breaks off.
+		return errors.As(err, &transport) || strings.Contains(err.Error(), "when reading response body")
+	}
+	return apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsUnauthorized(err) || isOurLack(err)
+}
+
+// isOurLack says whether a 403 is about this server and not about what a client wants stored: a right that it lacks, which is what an API server
+// says to everybody until it has read the roles, or admission that is not ready.
+func isOurLack(err error) bool {
+	return apierrors.IsForbidden(err) && (forbiddenToUs.MatchString(err.Error()) || strings.Contains(err.Error(), "not yet ready to handle request"))
+}
+
+// forbiddenToUs is how the API server begins when authorisation fails. Admission never begins so.
+var forbiddenToUs = regexp.MustCompile(`is forbidden: User "[^"]*" cannot `)
+
 // isRefusal says whether err means that the API server has certainly not done what was asked, and will not.
 func isRefusal(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || isTooLarge(err)
@@ -92,6 +117,8 @@ func toSCIM(err error) error {
 			Status: http.StatusRequestEntityTooLarge, Cause: err,
 			Detail: "The resource is larger than the cluster can store. Map fewer or shorter attributes to it.",
 		}
+	case isOurLack(err):
+		return tryAgain(textBusy, err)
 	case apierrors.IsForbidden(err), isPolicy(err):
 		return &scim.Error{
 			Status: http.StatusForbidden, Cause: err,

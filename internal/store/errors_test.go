@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -37,6 +39,10 @@ func TestToSCIM(t *testing.T) {
 		{"a missing kind is no missing user: a 404 makes identity providers give users up", noSuchKind, http.StatusTooManyRequests, 0},
 		{"credentials of the operator are not the client's", apierrors.NewUnauthorized("expired"), http.StatusTooManyRequests, 0},
 		{"a rule of the cluster", apierrors.NewForbidden(users, "x", errors.New("rbac")), http.StatusForbidden, 0},
+		{"a right that we lack, as everybody does for a moment after the API server has started",
+			apierrors.NewForbidden(users, "x", errors.New(`User "system:serviceaccount:a:b" cannot create resource "scimusers" in API group "g" at the cluster scope`)),
+			http.StatusTooManyRequests, 0},
+		{"admission that has not read its policies yet", apierrors.NewForbidden(users, "x", errors.New("not yet ready to handle request")), http.StatusTooManyRequests, 0},
 		{"a policy of the cluster", policy, http.StatusForbidden, 0},
 		{"too large for the API server", apierrors.NewRequestEntityTooLargeError("3 MiB"), http.StatusRequestEntityTooLarge, 0},
 		{"too large for etcd", apierrors.NewInternalError(errors.New("etcdserver: request is too large")), http.StatusRequestEntityTooLarge, 0},
@@ -68,5 +74,29 @@ func TestOnlyTheObjectItselfIsGone(t *testing.T) {
 	}
 	if isGone(&apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonNotFound}}) {
 		t.Error("a 404 that names no object says nothing of the object")
+	}
+}
+
+func TestIsAway(t *testing.T) {
+	users := schema.GroupResource{Group: "scim-operator.io", Resource: "scimusers"}
+	for _, test := range []struct {
+		reason string
+		err    error
+		want   bool
+	}{
+		{"nothing is wrong", nil, false},
+		{"nobody listens", fmt.Errorf("create x: %w", &url.Error{Op: "Post", Err: errors.New("connection refused")}), true},
+		{"the answer breaks off", errors.New("unexpected error when reading response body. Please retry. Original error: unexpected EOF"), true},
+		{"it says that it is not ready", apierrors.NewServiceUnavailable("starting"), true},
+		{"it has not read who we are", apierrors.NewUnauthorized("no"), true},
+		{"it has not read what we may", apierrors.NewForbidden(users, "x", errors.New(`User "a" cannot get resource "scimusers"`)), true},
+		{"a policy refuses it, now and later", apierrors.NewForbidden(users, "x", errors.New("no")), false},
+		{"it answers what will be answered again", apierrors.NewConflict(users, "x", nil), false},
+		{"it is busy, and says when to come again", apierrors.NewTooManyRequests("busy", 7), false},
+		{"an error of ours stays", scim.NotFound("User", "x"), false},
+	} {
+		if got := isAway(test.err); got != test.want {
+			t.Errorf("%s: %v, want %v", test.reason, got, test.want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,7 @@ type Load struct {
 	cancel  context.CancelFunc
 	group   sync.WaitGroup
 
-	acknowledged, broken, throttled atomic.Int64
+	requests, acknowledged, broken, throttled, doubled, grown atomic.Int64
 
 	mu       sync.Mutex
 	refusals []error
@@ -47,7 +48,7 @@ type Load struct {
 // Start begins to push.
 func Start(ctx context.Context, config Config) (*Load, error) {
 	l := &Load{config: config}
-	first, err := l.client(okta.OIN)
+	first, err := l.client(okta.OIN, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -60,26 +61,31 @@ func Start(ctx context.Context, config Config) (*Load, error) {
 	ctx, l.cancel = context.WithCancel(ctx)
 	for i := range config.Pushers {
 		dialect := []okta.Dialect{okta.AIW, okta.OIN}[i%2]
-		client, err := l.client(dialect)
-		if err != nil {
+		p := &pusher{load: l, name: fmt.Sprintf("pusher-%d", i), dialect: dialect, members: map[string]bool{}, inShared: map[string]bool{}}
+		if p.client, err = l.client(dialect, &p.throttled); err != nil {
 			return nil, err
 		}
-		p := &pusher{load: l, client: client, name: fmt.Sprintf("pusher-%d", i), dialect: dialect, members: map[string]bool{}, inShared: map[string]bool{}}
 		l.pushers = append(l.pushers, p)
 		l.group.Go(func() { p.run(ctx) })
 	}
 	return l, nil
 }
 
-// client makes one that tells this load of every exchange.
-func (l *Load) client(dialect okta.Dialect) (*okta.Client, error) {
+// client makes one that tells this load of every exchange, and counts the answers 429 unless nobody wants to know.
+func (l *Load) client(dialect okta.Dialect, throttled *atomic.Int64) (*okta.Client, error) {
 	config := l.config.Client(dialect)
-	config.Observe = l.observe
+	config.Observe = func(e okta.Exchange) {
+		if throttled != nil && e.Status == http.StatusTooManyRequests {
+			throttled.Add(1)
+		}
+		l.observe(e)
+	}
 	return okta.New(config)
 }
 
 func (l *Load) observe(e okta.Exchange) {
-	if e.Status != 429 {
+	l.requests.Add(1)
+	if e.Status != http.StatusTooManyRequests {
 		return
 	}
 	l.throttled.Add(1)
@@ -106,6 +112,17 @@ func (l *Load) Await(ctx context.Context, changes int64) error {
 	return nil
 }
 
+// AwaitGrown waits until each client has all its users and its group, so that nobody creates anything any more.
+func (l *Load) AwaitGrown(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		return l.grown.Load() == int64(len(l.pushers)), l.err()
+	})
+	if err != nil {
+		return fmt.Errorf("%d clients have all their users and their group, want %d: %w", l.grown.Load(), len(l.pushers), err)
+	}
+	return nil
+}
+
 // err gives the first few refusals.
 func (l *Load) err() error {
 	l.mu.Lock()
@@ -126,8 +143,15 @@ func (l *Load) Stop() error {
 // Broken is how many requests ended without an answer.
 func (l *Load) Broken() int64 { return l.broken.Load() }
 
+// Throttled is how many requests were answered 429.
+func (l *Load) Throttled() int64 { return l.throttled.Load() }
+
+// Doubled is how many creates were answered 429 although they had happened, so that the next try was answered 409. The server ends what it
+// began for as long as a client waits, so there must be none after a shorter outage.
+func (l *Load) Doubled() int64 { return l.doubled.Load() }
+
 // String tells what happened, for a test's log.
 func (l *Load) String() string {
-	return fmt.Sprintf("%d changes acknowledged by %d clients, %d requests answered 429, %d broken off",
-		l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.broken.Load())
+	return fmt.Sprintf("%d requests, %d changes acknowledged by %d clients, %d requests answered 429, %d of these then 409, %d broken off",
+		l.requests.Load(), l.acknowledged.Load(), len(l.pushers), l.throttled.Load(), l.doubled.Load(), l.broken.Load())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/scim-operator/scim-operator/test/okta"
@@ -29,6 +30,8 @@ type pusher struct {
 	group    string
 	members  map[string]bool
 	inShared map[string]bool
+	// throttled is how many answers 429 the client had.
+	throttled atomic.Int64
 }
 
 // run makes changes until the context ends, and finishes the last.
@@ -72,10 +75,15 @@ func (p *pusher) change(ctx context.Context, n int) bool {
 // until repeats a try as long as the connection breaks. It is false when the server refused.
 func (p *pusher) until(ctx context.Context, what string, try func(context.Context) error) bool {
 	for begun := time.Now(); ; {
+		before := p.throttled.Load()
 		err := try(ctx)
 		if err == nil {
 			p.load.acknowledged.Add(1)
 			return true
+		}
+		if okta.StatusOf(err) == http.StatusConflict && p.throttled.Load() > before && time.Since(begun) < patience {
+			p.load.doubled.Add(1)
+			continue
 		}
 		if okta.StatusOf(err) != 0 || time.Since(begun) > patience {
 			p.load.refuse(fmt.Errorf("%s: %s: %w", p.name, what, err))
@@ -107,6 +115,7 @@ func (p *pusher) join(ctx context.Context, n int) bool {
 		user, err := made(ctx, p.profile(one))
 		if okta.StatusOf(err) == http.StatusConflict {
 			if !again {
+				again = true
 				return fmt.Errorf("at the first try: %w", err)
 			}
 			return errors.New("told of a conflict with the try before, which nobody finds yet")
@@ -119,8 +128,16 @@ func (p *pusher) join(ctx context.Context, n int) bool {
 	})
 	if ok {
 		p.people = append(p.people, one)
+		p.tellGrown()
 	}
 	return ok
+}
+
+// tellGrown counts the pusher once it has everything. Users and the group come in either order.
+func (p *pusher) tellGrown() {
+	if len(p.people) == most && p.group != "" {
+		p.load.grown.Add(1)
+	}
 }
 
 // push creates the pusher's own group with all its users.
@@ -129,7 +146,7 @@ func (p *pusher) push(ctx context.Context) bool {
 	for _, one := range p.people {
 		ids = append(ids, one.id)
 	}
-	return p.until(ctx, "push the group", func(ctx context.Context) error {
+	ok := p.until(ctx, "push the group", func(ctx context.Context) error {
 		id, err := p.client.PushGroup(ctx, p.name, okta.Members(ids...))
 		if err != nil {
 			return err
@@ -140,6 +157,10 @@ func (p *pusher) push(ctx context.Context) bool {
 		}
 		return nil
 	})
+	if ok {
+		p.tellGrown()
+	}
+	return ok
 }
 
 func (p *pusher) retitle(ctx context.Context, one *person, n int) bool {

@@ -17,7 +17,7 @@ import (
 // Verify compares everything that was acknowledged with what the server tells through a client, and with the objects: each user is there
 // once, as it was left, and each group has exactly its members. Call it after Stop.
 func (l *Load) Verify(ctx context.Context, kube client.Client) error {
-	reader, err := l.client(okta.AIW)
+	reader, err := l.client(okta.AIW, nil)
 	if err != nil {
 		return err
 	}

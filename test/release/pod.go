@@ -119,6 +119,9 @@ func (p *Pod) signIn(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if route := p.release.options.Route; route != nil {
+		config.Host = "https://" + route(p.Name)
+	}
 	path := filepath.Join(dir, "kubeconfig")
 	return path, controlplane.WriteKubeconfig(path, config, "")
 }
@@ -169,6 +172,20 @@ func (p *Pod) AwaitReady(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("pod %s is not ready: %w\n%s", p.Name, err, process.LogTail(8000))
+	}
+	return nil
+}
+
+// CheckReady asks the container itself what its readiness probe would hear now.
+func (p *Pod) CheckReady(ctx context.Context) error {
+	return p.ask(ctx, p.spec.Containers[0].ReadinessProbe)
+}
+
+// AwaitUnready waits until Services forward to the pod no more.
+func (p *Pod) AwaitUnready(ctx context.Context) error {
+	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(context.Context) (bool, error) { return !p.Ready(), nil })
+	if err != nil {
+		return fmt.Errorf("pod %s is still ready: %w", p.Name, err)
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ type Options struct {
 	Dir string
 	// Images says which binary stands for an image, by the reference that a Deployment states.
 	Images map[string]string
+	// Route, which may be nil, says at which address (host:port, of loopback) a pod reaches the API server, by its name.
+	Route func(pod string) string
 }
 
 // Release is an installed chart and the pods that run for it.

@@ -36,6 +36,11 @@ type ControlPlane struct {
 	Config *rest.Config
 	// Processes are etcd and kube-apiserver, in the order in which they were started.
 	Processes []*Process
+
+	// apiserver, serves and timeout are how to start the last of them again.
+	apiserver Command
+	serves    Probe
+	timeout   time.Duration
 }
 
 // Start starts etcd and kube-apiserver and returns when the API is ready and the roles view, edit and admin have their rules. On
@@ -104,9 +109,10 @@ func startOnce(ctx context.Context, options Options, files *files) (controlPlane
 	if err := controlPlane.start(ctx, options.Timeout, etcd, files.etcdServes(etcdURL)); err != nil {
 		return controlPlane, err
 	}
-	apiserver := Command{Name: "kube-apiserver", Path: filepath.Join(options.Assets, "kube-apiserver"), LogDir: options.LogDir,
+	controlPlane.apiserver = Command{Name: "kube-apiserver", Path: filepath.Join(options.Assets, "kube-apiserver"), LogDir: options.LogDir,
 		Args: slices.Concat(files.apiserverArgs(etcdURL, ports[2]), options.APIServerArgs)}
-	if err := controlPlane.start(ctx, options.Timeout, apiserver, apiserverServes(config)); err != nil {
+	controlPlane.serves, controlPlane.timeout = apiserverServes(config), options.Timeout
+	if err := controlPlane.start(ctx, options.Timeout, controlPlane.apiserver, controlPlane.serves); err != nil {
 		return controlPlane, err
 	}
 	return controlPlane, aggregateClusterRoles(ctx, config)
@@ -121,6 +127,15 @@ func (c *ControlPlane) start(ctx context.Context, timeout time.Duration, command
 	}
 	c.Processes = append(c.Processes, process)
 	return Await(ctx, timeout, process, serves)
+}
+
+// KillAPIServer ends kube-apiserver as a crash does. etcd goes on, and has what was written.
+func (c *ControlPlane) KillAPIServer() { c.Processes[len(c.Processes)-1].Stop(0) }
+
+// RestartAPIServer starts kube-apiserver again, which was killed, at the same address, and returns when it serves.
+func (c *ControlPlane) RestartAPIServer(ctx context.Context) error {
+	c.Processes = c.Processes[:len(c.Processes)-1]
+	return c.start(ctx, c.timeout, c.apiserver, c.serves)
 }
 
 // Stop stops the processes, the one that was started last first, and returns when they are gone. Each gets the grace period
