@@ -85,11 +85,15 @@ func (w *world) without(t *testing.T, gone *ruleOf) error {
 // refusal runs everything until something is refused, and says what. Where nothing is, it gives what came of the run.
 func (w *world) refusal(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- w.everything(ctx) }()
+	done := make(chan struct{})
+	var outcome error
+	go func() {
+		defer close(done)
+		outcome = w.everything(ctx)
+	}()
 	defer func() {
 		cancel()
-		_ = <-done // what was refused, or nothing, is the outcome
+		<-done
 	}()
 	for offset, ended := int64(0), false; ; {
 		var refused string
@@ -100,13 +104,15 @@ func (w *world) refusal(ctx context.Context) (string, error) {
 				refused = e.String()
 			}
 		})
-		if err != nil || refused != "" || ended {
+		if err != nil || refused != "" {
 			return refused, err
 		}
+		if ended {
+			return "", outcome
+		}
 		select {
-		case err := <-done:
+		case <-done:
 			ended = true
-			done <- err
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
