@@ -190,9 +190,8 @@ func watchPlans(f flow) (plans []plan) {
 				return nil
 			})
 			return breakage{after: func() {
-				// The next event that comes says that the watch is too old, which has everything listed anew.
 				proxy.OnEvent(nil)
-				proxy.CutWatches()
+				proxy.Expire()
 			}}, nil
 		})
 		add("of the past, after a restart", func(o *operator, _ *scene) (breakage, error) {

@@ -43,6 +43,8 @@ type Proxy struct {
 	held chan struct{}
 	// event, when it is set, says what becomes of an event of a watch.
 	event func(resource string, line []byte) [][]byte
+	// expired, when it is set, are the resources whose watches were told that they are too old.
+	expired map[string]bool
 	// past is the resourceVersion of the state in which lists are answered; empty for the present.
 	past string
 	// cut ends all watches that run.

@@ -32,6 +32,26 @@ func (p *Proxy) CutWatches() {
 	p.run, p.cut = context.WithCancelCause(context.Background())
 }
 
+// Expire ends all watches that run, and tells the next one of each resource that what it wants to go on from is gone, so that everything is
+// listed anew.
+func (p *Proxy) Expire() {
+	p.mu.Lock()
+	p.expired = map[string]bool{}
+	p.mu.Unlock()
+	p.CutWatches()
+}
+
+// expire says whether a watch is to be told that it is too old, which it is once.
+func (p *Proxy) expire(resource string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.expired == nil || p.expired[resource] {
+		return false
+	}
+	p.expired[resource] = true
+	return true
+}
+
 // read passes a read on; a list while the past is held, as of then.
 func (p *Proxy) read(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
@@ -54,6 +74,11 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request) {
 		Refuse(http.StatusUnprocessableEntity, "Invalid", 0)(w)
 		return
 	}
+	if p.expire(resourceOf(r.URL.Path)) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(gone()) // Whoever has hung up watches again.
+		return
+	}
 	p.mu.Lock()
 	run := p.run
 	p.mu.Unlock()
@@ -70,8 +95,8 @@ func (p *Proxy) OnEvent(event func(resource string, line []byte) [][]byte) {
 	p.event = event
 }
 
-// Gone is the event by which an API server says that it no longer has what a watch wants to go on from.
-func Gone() []byte {
+// gone is the event by which an API server says that it no longer has what a watch wants to go on from.
+func gone() []byte {
 	return []byte(`{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old resource version","reason":"Expired","code":410}}` + "\n")
 }
 
