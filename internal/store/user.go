@@ -184,6 +184,12 @@ func (s *Store) UpdateUser(ctx context.Context, directory, id string, change fun
 		if err == nil {
 			return written, nil
 		}
+		if isTaken(err) {
+			// Who was deleted while the name was looked at is gone, and has no conflict.
+			if gone := s.own(ctx, directory, id, &v1alpha1.ScimUser{}); gone != nil {
+				return nil, toSCIM(gone)
+			}
+		}
 		if !isRace(err) {
 			return nil, toSCIM(err)
 		}
