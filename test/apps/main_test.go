@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/scim-operator/scim-operator/test/apiserver"
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // patience is how long anything that must happen may take on a busy machine. An app that was away is tried again after minutes.
@@ -36,9 +36,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "scim-operator"), "github.com/scim-operator/scim-operator/cmd/scim-operator")
-	if output, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the operator: %v\n%s", err, output)
+	if err := install.Build(context.Background(), "scim-operator", filepath.Join(dir, "scim-operator")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	shared.dir = dir

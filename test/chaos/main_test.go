@@ -7,13 +7,14 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // built is set once, before the first test runs.
@@ -32,20 +33,11 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built.operator = filepath.Join(dir, "scim-operator")
-	if err := build(context.Background(), built.operator); err != nil {
+	if err := install.Build(context.Background(), "scim-operator", built.operator); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
-}
-
-func build(ctx context.Context, path string, flags ...string) error {
-	args := append([]string{"build", "-o", path}, flags...)
-	command := exec.CommandContext(ctx, "go", append(args, "github.com/scim-operator/scim-operator/cmd/scim-operator")...)
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build scim-operator: %w\n%s", err, output)
-	}
-	return nil
 }
 
 // defaultStep is which part of the plans make chaos carries out where nobody says otherwise: one of so many.

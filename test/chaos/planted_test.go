@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // planted is a fault that somebody might write, and that these tests are there to catch: in a file, one text in the place of another.
@@ -112,7 +114,7 @@ func (p *planted) build(ctx context.Context, dir string) (string, error) {
 	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
 		return "", err
 	}
-	return program, build(ctx, program, "-overlay="+overlay)
+	return program, install.Build(ctx, "scim-operator", program, "-overlay="+overlay)
 }
 
 // firstViolation runs a race until an outcome is that of no order.

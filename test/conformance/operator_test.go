@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/test/apiserver"
 	"github.com/scim-operator/scim-operator/test/apiserver/controlplane"
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 const (
@@ -53,11 +53,7 @@ var running struct {
 
 func build(ctx context.Context, dir string) error {
 	workDir, binary = dir, filepath.Join(dir, "scim-operator")
-	command := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/scim-operator/scim-operator/cmd/scim-operator")
-	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the operator: %w\n%s", err, output)
-	}
-	return nil
+	return install.Build(ctx, "scim-operator", binary)
 }
 
 func theOperator(t *testing.T) *operator {

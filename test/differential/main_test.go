@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -24,6 +23,7 @@ import (
 	_ "github.com/scim-operator/scim-operator/internal/server"
 	_ "github.com/scim-operator/scim-operator/internal/store"
 	"github.com/scim-operator/scim-operator/test/apiserver"
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // built is where the operator's binary, its certificates and its logs are. It is set once, before the test runs.
@@ -40,9 +40,8 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	command := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "scim-operator"), "github.com/scim-operator/scim-operator/cmd/scim-operator")
-	if output, err := command.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the operator: %v\n%s", err, output)
+	if err := install.Build(context.Background(), "scim-operator", filepath.Join(dir, "scim-operator")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return apiserver.Main(m)

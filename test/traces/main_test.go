@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/test/apiserver"
 	"github.com/scim-operator/scim-operator/test/collector"
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // patience is how long anything that must happen may take on a busy machine.
@@ -32,9 +32,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "scim-operator"), "github.com/scim-operator/scim-operator/cmd/scim-operator")
-	if output, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the operator: %v\n%s", err, output)
+	if err := install.Build(context.Background(), "scim-operator", filepath.Join(dir, "scim-operator")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	shared.dir = dir

@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/scim-operator/scim-operator/test/install"
 )
 
 // binary is the operator as it ships. It is built once, before the first benchmark runs.
@@ -26,9 +27,8 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "scim-operator")
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", binary, "github.com/scim-operator/scim-operator/cmd/scim-operator")
-	if output, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the operator: %v\n%s", err, output)
+	if err := install.Build(context.Background(), "scim-operator", binary); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
