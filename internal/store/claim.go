@@ -79,6 +79,9 @@ type seizure struct {
 	// touch makes a claim that is already the object's own be written all the same. A rename needs that: the write proves that
 	// nobody evaluated the claim before the rename read its user and swaps it after.
 	touch bool
+	// unclaimed says that there was no claim a moment ago, so that the first attempt creates it without looking again. Where it is not
+	// free that fails, and the next one looks.
+	unclaimed bool
 }
 
 // seize gets the claim, or returns a 409 when an object that is alive bears the name, or another error when the outcome is
@@ -94,7 +97,7 @@ func (s *Store) seize(ctx context.Context, want seizure) error {
 		if done || isRefusal(err) {
 			return err
 		}
-		last = err
+		last, want.unclaimed = err, false
 	}
 	if last == nil || isRace(last) || errors.Is(last, errGiven) {
 		return tryAgain(textContention, last)
@@ -105,9 +108,11 @@ func (s *Store) seize(ctx context.Context, want seizure) error {
 // trySeize makes one attempt. done means that err is the final word.
 func (s *Store) trySeize(ctx context.Context, want seizure) (done bool, err error) {
 	name := v1alpha1.ClaimName(want.kind.attribute, want.value)
-	e, err := s.evaluate(ctx, want.kind, name, want.self)
-	if err != nil {
-		return false, err
+	e := evaluation{holding: holdingFree}
+	if !want.unclaimed {
+		if e, err = s.evaluate(ctx, want.kind, name, want.self); err != nil {
+			return false, err
+		}
 	}
 	switch e.holding {
 	case holdingTaken:

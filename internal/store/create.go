@@ -27,7 +27,8 @@ func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation)
 		return tryAgain(textNotSynced, nil)
 	}
 	want := seizure{kind: kindOf(obj), value: valueOf(obj), fence: c.fence, write: c.claim}
-	if err := s.refuseTaken(ctx, want); err != nil {
+	var err error
+	if want.unclaimed, err = s.unclaimed(ctx, want); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -75,16 +76,13 @@ func settle(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// refuseTaken is step 1: it spares a create that cannot succeed its writes. Nothing rests on it.
-func (s *Store) refuseTaken(ctx context.Context, want seizure) error {
+// unclaimed is step 1: it spares a create that cannot succeed its writes, and says whether the name is free. Nothing rests on it.
+func (s *Store) unclaimed(ctx context.Context, want seizure) (bool, error) {
 	e, err := s.evaluate(ctx, want.kind, v1alpha1.ClaimName(want.kind.attribute, want.value), "")
-	if err != nil {
-		return err
+	if err == nil && e.holding == holdingTaken {
+		err = taken(want.kind, want.value)
 	}
-	if e.holding == holdingTaken {
-		return taken(want.kind, want.value)
-	}
-	return nil
+	return e.holding == holdingFree, err
 }
 
 // createNamed creates obj under a random name of its own, marked as not known to count.

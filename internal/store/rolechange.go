@@ -69,7 +69,7 @@ func (s *Store) changeRole(ctx context.Context, directory, id string, c roleChan
 			return nil, caller.error
 		}
 		if !isRace(err) {
-			return nil, toSCIM(err)
+			return nil, toSCIM(s.orGone(ctx, directory, role, err))
 		}
 		last = err
 	}

@@ -184,18 +184,22 @@ func (s *Store) UpdateUser(ctx context.Context, directory, id string, change fun
 		if err == nil {
 			return written, nil
 		}
-		if isTaken(err) {
-			// Who was deleted while the name was looked at is gone, and has no conflict.
-			if gone := s.own(ctx, directory, id, &v1alpha1.ScimUser{}); gone != nil {
-				return nil, toSCIM(gone)
-			}
-		}
 		if !isRace(err) {
-			return nil, toSCIM(err)
+			return nil, toSCIM(s.orGone(ctx, directory, user, err))
 		}
 		last = err
 	}
 	return nil, tryAgain(textContention, last)
+}
+
+// orGone is err, or that the object of a rename that met a conflict is gone: who was deleted while the name was looked at has none.
+func (s *Store) orGone(ctx context.Context, directory string, obj client.Object, err error) error {
+	if isTaken(err) {
+		if gone := s.own(ctx, directory, obj.GetName(), kindOf(obj).object()); gone != nil {
+			return gone
+		}
+	}
+	return err
 }
 
 // updateKnown changes the user as the cache has it. A write at that version succeeds only if the user has been so all the time since the

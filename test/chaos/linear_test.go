@@ -27,7 +27,7 @@ import (
 const (
 	// clients are those of one history, and requests what each of them sends.
 	clients, requests = 5, 9
-	// names are for how many people the clients compete.
+	// names are for how many names of people, and of groups, the clients compete.
 	names = 3
 	// checking is how long one history may be thought about.
 	checking = time.Minute
@@ -46,28 +46,38 @@ func histories(t *testing.T) int {
 	return positive(t, "HISTORIES", usual)
 }
 
-// TestLinearizable has clients of several servers compete for names and a group while writes, watches and servers fail, and asks whether there
+// TestLinearizable has clients of three servers compete for names of users and groups, and for the members of a group, while writes, watches and servers fail, and asks whether there
 // is an order of the requests, each between its beginning and its end, in which every answer is right.
 func TestLinearizable(t *testing.T) {
-	o := startOperator(t)
+	all, count := startShards(t), histories(t)
+	for _, o := range all {
+		o.join(t, "third")
+	}
+	var mu sync.Mutex
 	unknown, asked, undecided := 0, 0, 0
-	for i := range histories(t) {
+	all.each(count, func(o *operator, i int) {
+		if t.Failed() && os.Getenv("FULL") == "" {
+			return
+		}
 		h := o.newHistory(i)
-		must(t, h.record(t.Context()))
+		if err := h.record(t.Context()); err != nil {
+			t.Errorf("history %d: %v", i, err)
+			return
+		}
+		result := h.check()
+		if result == porcupine.Illegal {
+			t.Errorf("history %d has no order in which its answers are right\n%s", i, h)
+		}
+		mu.Lock()
+		defer mu.Unlock()
 		asked += len(h.operations)
 		unknown += h.unknown
-		switch h.check() {
-		case porcupine.Illegal:
-			t.Errorf("history %d has no order in which its answers are right\n%s", i, h)
-		case porcupine.Unknown:
+		if result == porcupine.Unknown {
 			undecided++
-		case porcupine.Ok:
 		}
-		if t.Failed() && os.Getenv("FULL") == "" {
-			break
-		}
-	}
-	t.Logf("%d histories, %d requests, %d of which nobody knows what became of them, %d histories undecided", histories(t), asked, unknown, undecided)
+	})
+	t.Logf("%d histories, %d at a time, %d requests, %d of which nobody knows what became of them, %d histories undecided",
+		count, len(all), asked, unknown, undecided)
 }
 
 // history is what some clients asked, and were answered, at what time.
@@ -81,13 +91,13 @@ type history struct {
 	mu         sync.Mutex
 	operations []porcupine.Operation
 	unknown    int
-	// ids are of users that somebody was told of.
-	ids []string
+	// ids are those that somebody was told of, by resource.
+	ids map[string][]string
 }
 
 // newHistory prepares one. The seed is the number, so that it can be recorded again, as far as time allows.
 func (o *operator) newHistory(number int) *history {
-	return &history{operator: o, random: rand.New(rand.NewPCG(1, uint64(number))), tag: fmt.Sprintf("linear%04dx", number)}
+	return &history{operator: o, random: rand.New(rand.NewPCG(1, uint64(number))), tag: fmt.Sprintf("linear%04dx", number), ids: map[string][]string{}}
 }
 
 func (h *history) check() porcupine.CheckResult {
@@ -146,7 +156,7 @@ func (h *history) settleEnds(last int64) {
 
 // trouble makes writes go wrong, holds watches back and kills a server now and then, until it is stopped.
 func (h *history) trouble(ctx context.Context) (stop func() error) {
-	servers := []*part{h.server, h.rival}
+	servers := h.servers()
 	for _, p := range servers {
 		dice := rand.New(rand.NewPCG(h.random.Uint64(), 0))
 		p.proxy.OnWrite(func(w fault.Write) *fault.Plan { return misfortune(dice, w) })
@@ -200,44 +210,57 @@ func misfortune(dice *rand.Rand, w fault.Write) *fault.Plan {
 func (h *history) client(ctx context.Context, number int, began time.Time, dice *rand.Rand) {
 	for range requests {
 		in := h.draft(dice)
-		address := h.address
-		if dice.IntN(2) == 0 {
-			address = h.rivalAddress
-		}
+		servers := h.servers()
+		address := servers[dice.IntN(len(servers))].address
 		call := time.Since(began).Nanoseconds()
 		out := h.send(ctx, address, in)
 		h.mu.Lock()
 		h.operations = append(h.operations, porcupine.Operation{
 			ClientId: number, Input: in, Output: out, Call: call, Return: time.Since(began).Nanoseconds(),
 		})
-		if out.id != "" && !slices.Contains(h.ids, out.id) {
-			h.ids = append(h.ids, out.id)
+		if known := h.ids[in.resource]; out.id != "" && !slices.Contains(known, out.id) {
+			h.ids[in.resource] = append(known, out.id)
 		}
 		h.mu.Unlock()
 	}
 }
 
-// draft draws a request.
+// draft draws a request: of the members of the group, or of somebody's name.
 func (h *history) draft(dice *rand.Rand) request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	name := fmt.Sprintf("n%d.%s@example.com", dice.IntN(names), h.tag)
-	person := fmt.Sprintf("%s-member-%d", h.tag, dice.IntN(4))
-	kinds := []string{"create", "find", "group adds", "group removes", "group replaced", "group", "group"}
-	in := request{name: name}
-	if len(h.ids) > 0 {
-		kinds = append(kinds, "create", "find", "get", "get", "rename", "rename", "activate", "delete")
+	switch dice.IntN(5) {
+	case 0, 1:
+		return h.draftMembers(dice)
+	case 2:
+		return h.draftNamed(dice, "/Groups", fmt.Sprintf("squad %d of %s", dice.IntN(names), h.tag))
+	default:
+		return h.draftNamed(dice, "/Users", fmt.Sprintf("n%d.%s@example.com", dice.IntN(names), h.tag))
 	}
-	in.what = kinds[dice.IntN(len(kinds))]
-	switch in.what {
-	case "get", "rename", "activate", "delete":
-		in.id = h.ids[dice.IntN(len(h.ids))]
-		in.active = dice.IntN(2) == 0
-	case "group replaced":
-		in.name, in.people = "", []string{person, h.tag + "-member-9"}
-		slices.Sort(in.people)
-	case "group adds", "group removes", "group":
-		in.name, in.people = "", []string{person}
+}
+
+// draftMembers draws a request about the members of the one group.
+func (h *history) draftMembers(dice *rand.Rand) request {
+	kinds := []string{"group adds", "group removes", "group replaced", "group", "group"}
+	in := request{what: kinds[dice.IntN(len(kinds))], people: []string{fmt.Sprintf("%s-member-%d", h.tag, dice.IntN(4))}}
+	if in.what == "group replaced" {
+		in.people = append(in.people, h.tag+"-member-9")
+	}
+	return in
+}
+
+// draftNamed draws a request about one of those who want names.
+func (h *history) draftNamed(dice *rand.Rand, resource, name string) request {
+	kinds, ids := []string{"create", "find"}, h.ids[resource]
+	if len(ids) > 0 {
+		kinds = append(kinds, "create", "find", "get", "get", "rename", "rename", "delete")
+	}
+	if len(ids) > 0 && resource == "/Users" {
+		kinds = append(kinds, "activate")
+	}
+	in := request{what: kinds[dice.IntN(len(kinds))], resource: resource, name: name}
+	if in.what != "create" && in.what != "find" {
+		in.id, in.active = ids[dice.IntN(len(ids))], dice.IntN(2) == 0
 	}
 	return in
 }
@@ -264,36 +287,41 @@ func (h *history) send(ctx context.Context, address string, in request) answer {
 		return answer{}
 	}
 	defer response.Body.Close()
-	var got struct {
-		ID        string
-		UserName  string
-		Active    bool
-		Members   []struct{ Value string }
-		Resources []struct{ ID string }
-	}
 	text, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests {
 		return answer{}
 	}
-	if len(text) > 0 && response.StatusCode < 300 && json.Unmarshal(text, &got) != nil {
+	if response.StatusCode >= 300 {
+		return answer{status: response.StatusCode}
+	}
+	return read(in, text)
+}
+
+// read is what the body of a success says. What cannot be read leaves open what happened.
+func read(in request, text []byte) answer {
+	var got struct {
+		ID, UserName, DisplayName string
+		Active                    bool
+		Members                   []struct{ Value string }
+		Resources                 []struct{ ID string }
+	}
+	if len(text) > 0 && json.Unmarshal(text, &got) != nil {
 		return answer{}
 	}
-	if response.StatusCode < 300 {
-		response.StatusCode = done
-	}
-	out := answer{status: response.StatusCode}
-	if !strings.HasPrefix(in.what, "group") {
-		out.id, out.name, out.active = got.ID, got.UserName, got.Active
-	}
-	if in.what == "find" && len(got.Resources) > 0 {
-		out.id = got.Resources[0].ID
-	}
-	for _, m := range got.Members {
-		out.people = append(out.people, m.Value)
-	}
-	slices.Sort(out.people)
-	if in.what == "group adds" || in.what == "group removes" {
-		out.people = nil
+	out := answer{status: done}
+	switch in.what {
+	case "group adds", "group removes":
+	case "group", "group replaced":
+		for _, m := range got.Members {
+			out.people = append(out.people, m.Value)
+		}
+		slices.Sort(out.people)
+	case "find":
+		if len(got.Resources) > 0 {
+			out.id = got.Resources[0].ID
+		}
+	default:
+		out.id, out.name, out.active = got.ID, cmp.Or(got.UserName, got.DisplayName), got.Active || in.resource == "/Groups"
 	}
 	return out
 }
@@ -304,21 +332,27 @@ func (h *history) wire(in request) (method, path string, body any) {
 	for _, p := range in.people {
 		members = append(members, map[string]any{"value": p})
 	}
+	schema, attribute := okta.UserSchema, "userName"
+	if in.resource == "/Groups" {
+		schema, attribute = okta.GroupSchema, "displayName"
+	}
 	switch in.what {
 	case "create":
-		return http.MethodPost, "/Users", map[string]any{
-			"schemas": []string{okta.UserSchema}, "userName": in.name, "active": true, "name": map[string]any{"givenName": "N", "familyName": "N"},
+		body := map[string]any{"schemas": []string{schema}, attribute: in.name}
+		if in.resource == "/Users" {
+			body["active"], body["name"] = true, map[string]any{"givenName": "N", "familyName": "N"}
 		}
+		return http.MethodPost, in.resource, body
 	case "find":
-		return http.MethodGet, "/Users?filter=" + url.QueryEscape(fmt.Sprintf("userName eq %q", in.name)), nil
+		return http.MethodGet, in.resource + "?filter=" + url.QueryEscape(fmt.Sprintf("%s eq %q", attribute, in.name)), nil
 	case "get":
-		return http.MethodGet, "/Users/" + in.id, nil
+		return http.MethodGet, in.resource + "/" + in.id, nil
 	case "rename":
-		return http.MethodPatch, "/Users/" + in.id, patchOf("replace", "userName", in.name)
+		return http.MethodPatch, in.resource + "/" + in.id, patchOf("replace", attribute, in.name)
 	case "activate":
-		return http.MethodPatch, "/Users/" + in.id, patchOf("replace", "active", in.active)
+		return http.MethodPatch, in.resource + "/" + in.id, patchOf("replace", "active", in.active)
 	case "delete":
-		return http.MethodDelete, "/Users/" + in.id, nil
+		return http.MethodDelete, in.resource + "/" + in.id, nil
 	case "group adds":
 		return http.MethodPatch, "/Groups/" + h.group, patchOf("add", "members", members)
 	case "group removes":

@@ -12,9 +12,11 @@ import (
 // request is one that a client sends: what, to whom, with which name or people.
 type request struct {
 	what string
-	// id is that of a user; empty for a group's requests and where the name says who.
+	// resource is the endpoint, /Users or /Groups, of what has a name that others want too; empty for requests about the members of the one group.
+	resource string
+	// id is that of a user or group; empty where the name says who.
 	id string
-	// name is a userName.
+	// name is a userName or displayName.
 	name string
 	// active is what a user is to be.
 	active bool
@@ -23,7 +25,7 @@ type request struct {
 }
 
 func (r request) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s %v", r.what, r.id, r.name, r.people))
+	return strings.TrimSpace(fmt.Sprintf("%s%s %s %s %v", r.what, r.resource, r.id, r.name, r.people))
 }
 
 // answer is what became of a request.
@@ -40,18 +42,18 @@ type answer struct {
 // done is the status of every answer that says so, whatever the number.
 const done = 200
 
-// user is one in the model.
-type user struct {
+// bearer is a user or a group in the model.
+type bearer struct {
 	id, name string
 	active   bool
 }
 
-// unnamed is the id of a user whose create was never answered; there may be one to a name.
+// unnamed is the id of a bearer whose create was never answered; there may be one to a name.
 const unnamed = "?"
 
-// society is a state of the model: users by id, or the members of the group.
+// society is a state of the model: users or groups by id, or the members of the group.
 type society struct {
-	users   []user
+	bearers []bearer
 	members []string
 }
 
@@ -59,15 +61,12 @@ type society struct {
 func model() porcupine.Model {
 	nondeterministic := porcupine.NondeterministicModel{
 		Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
-			var users, group []porcupine.Operation
+			parts := map[string][]porcupine.Operation{}
 			for _, o := range history {
-				if strings.HasPrefix(o.Input.(request).what, "group") {
-					group = append(group, o)
-				} else {
-					users = append(users, o)
-				}
+				resource := o.Input.(request).resource
+				parts[resource] = append(parts[resource], o)
 			}
-			return [][]porcupine.Operation{users, group}
+			return slices.Collect(maps.Values(parts))
 		},
 		Init: func() []any { return []any{society{}} },
 		Step: func(state, input, output any) []any {
@@ -75,7 +74,7 @@ func model() porcupine.Model {
 		},
 		Equal: func(a, b any) bool {
 			x, y := a.(society), b.(society)
-			return slices.Equal(x.users, y.users) && slices.Equal(x.members, y.members)
+			return slices.Equal(x.bearers, y.bearers) && slices.Equal(x.members, y.members)
 		},
 		DescribeOperation: func(input, output any) string { return fmt.Sprintf("%v: %+v", input, output) },
 	}
@@ -109,11 +108,11 @@ func (s society) apply(in request, out answer) (after []any, status int) {
 		if out.status == 0 {
 			id = unnamed + in.name
 		}
-		return []any{s.with(user{id: id, name: in.name, active: true})}, done
+		return []any{s.with(bearer{id: id, name: in.name, active: true})}, done
 	case "find":
 		return s.find(in, out)
 	case "get", "rename", "activate", "delete":
-		at := slices.IndexFunc(s.users, func(u user) bool { return u.id == in.id })
+		at := slices.IndexFunc(s.bearers, func(u bearer) bool { return u.id == in.id })
 		if at < 0 {
 			return nil, 404
 		}
@@ -141,19 +140,19 @@ func (s society) find(in request, out answer) ([]any, int) {
 		return []any{s}, done
 	case at < 0 || out.id == "":
 		return nil, done
-	case strings.HasPrefix(s.users[at].id, unnamed):
-		known := s.users[at]
+	case strings.HasPrefix(s.bearers[at].id, unnamed):
+		known := s.bearers[at]
 		known.id = out.id
 		return []any{s.without(at).with(known)}, done
-	case s.users[at].id == out.id:
+	case s.bearers[at].id == out.id:
 		return []any{s}, done
 	}
 	return nil, done
 }
 
-// change is a request about a user that there is.
+// change is a request about somebody that there is.
 func (s society) change(at int, in request, out answer) ([]any, int) {
-	u := s.users[at]
+	u := s.bearers[at]
 	switch in.what {
 	case "get":
 		if out.status != 0 && (u.name != out.name || u.active != out.active) {
@@ -174,17 +173,17 @@ func (s society) change(at int, in request, out answer) ([]any, int) {
 }
 
 func (s society) named(name string) int {
-	return slices.IndexFunc(s.users, func(u user) bool { return u.name == name })
+	return slices.IndexFunc(s.bearers, func(u bearer) bool { return u.name == name })
 }
 
 func (s society) without(at int) society {
-	return society{users: slices.Delete(slices.Clone(s.users), at, at+1), members: s.members}
+	return society{bearers: slices.Delete(slices.Clone(s.bearers), at, at+1), members: s.members}
 }
 
-func (s society) with(u user) society {
-	users := append(slices.Clone(s.users), u)
-	slices.SortFunc(users, func(a, b user) int { return strings.Compare(a.id, b.id) })
-	return society{users: users, members: s.members}
+func (s society) with(u bearer) society {
+	bearers := append(slices.Clone(s.bearers), u)
+	slices.SortFunc(bearers, func(a, b bearer) int { return strings.Compare(a.id, b.id) })
+	return society{bearers: bearers, members: s.members}
 }
 
 func (s society) having(members []string) society {
@@ -192,5 +191,5 @@ func (s society) having(members []string) society {
 	for _, m := range members {
 		set[m] = true
 	}
-	return society{users: s.users, members: slices.Sorted(maps.Keys(set))}
+	return society{bearers: s.bearers, members: slices.Sorted(maps.Keys(set))}
 }

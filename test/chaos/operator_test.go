@@ -36,6 +36,7 @@ const (
 )
 
 // operator is two servers and a controller, each behind a proxy, and a client of an administrator who needs none. Flows go to the first server.
+// More servers may join.
 type operator struct {
 	// program is the path of the build that runs, and dir where its files are.
 	program, dir              string
@@ -45,15 +46,19 @@ type operator struct {
 	roots                     *x509.CertPool
 	token                     string
 	server, rival, controller *part
-	address, rivalAddress     string
+	more                      []*part
+	// certificate and key are the files of the servers' certificate.
+	certificate, key string
 }
 
 // part is one process of the operator. When it dies it is started again, as a kubelet would.
 type part struct {
 	operator                 *operator
 	name, health, kubeconfig string
-	args                     []string
-	proxy                    *fault.Proxy
+	// address is where a server listens.
+	address string
+	args    []string
+	proxy   *fault.Proxy
 
 	mu      sync.Mutex
 	process *controlplane.Process
@@ -82,35 +87,57 @@ func startBuild(t *testing.T, program string) *operator {
 	must(t, o.kube.Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"}, StringData: map[string]string{"token": o.token},
 	}))
-	ports, err := controlplane.FreePorts(5)
-	must(t, err)
 	pair, err := o.authority.Loopback("scim")
 	must(t, err)
-	certificate, key, err := pair.Write(o.dir, "scim")
+	o.certificate, o.key, err = pair.Write(o.dir, "scim")
 	must(t, err)
-	serve := func(name string, health, port int) (*part, string) {
-		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		return o.newPart(t, name, "server", install.ServerAccount, health, "--listen-address="+address, "--tls-cert-file="+certificate,
-			"--tls-key-file="+key, "--external-url=https://scim.example.com", "--audit-log=off"), address
-	}
-	o.server, o.address = serve("server", ports[1], ports[0])
-	o.rival, o.rivalAddress = serve("rival", ports[4], ports[3])
-	o.controller = o.newPart(t, "controller", "controller", install.ControllerAccount, ports[2], "--bindable-cluster-roles=view,edit")
-	for _, p := range []*part{o.server, o.rival, o.controller} {
+	o.server, o.rival = o.newServer(t, "server"), o.newServer(t, "rival")
+	o.controller = o.newPart(t, "controller", "controller", install.ControllerAccount, "--bindable-cluster-roles=view,edit")
+	for _, p := range o.parts() {
 		must(t, p.start())
 		must(t, p.ready(t.Context()))
 	}
 	return o
 }
 
-func (o *operator) newPart(t *testing.T, name, command, account string, health int, args ...string) *part {
+// join starts another server.
+func (o *operator) join(t *testing.T, name string) {
+	t.Helper()
+	p := o.newServer(t, name)
+	must(t, p.start())
+	must(t, p.ready(t.Context()))
+	o.more = append(o.more, p)
+}
+
+func (o *operator) servers() []*part { return append([]*part{o.server, o.rival}, o.more...) }
+
+// parts are all processes.
+func (o *operator) parts() []*part { return append(o.servers(), o.controller) }
+
+func (o *operator) newServer(t *testing.T, name string) *part {
+	t.Helper()
+	address := freeAddress(t)
+	p := o.newPart(t, name, "server", install.ServerAccount, "--listen-address="+address, "--tls-cert-file="+o.certificate,
+		"--tls-key-file="+o.key, "--external-url=https://scim.example.com", "--audit-log=off")
+	p.address = address
+	return p
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	ports, err := controlplane.FreePorts(1)
+	must(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0]))
+}
+
+func (o *operator) newPart(t *testing.T, name, command, account string, args ...string) *part {
 	t.Helper()
 	proxy, err := fault.Start(o.api, o.authority)
 	must(t, err)
 	t.Cleanup(proxy.Stop)
 	config, err := install.TokenConfigAt(t.Context(), o.api, o.kube, namespace, account)
 	must(t, err)
-	p := &part{operator: o, name: name, proxy: proxy, health: net.JoinHostPort("127.0.0.1", strconv.Itoa(health)), kubeconfig: filepath.Join(o.dir, name+".kubeconfig")}
+	p := &part{operator: o, name: name, proxy: proxy, health: freeAddress(t), kubeconfig: filepath.Join(o.dir, name+".kubeconfig")}
 	must(t, controlplane.WriteKubeconfig(p.kubeconfig, proxy.Config(config.BearerToken), namespace))
 	p.args = append([]string{command, "--namespace=" + namespace, "--health-address=" + p.health, "--metrics-address=0"}, args...)
 	t.Cleanup(func() { p.stop() })

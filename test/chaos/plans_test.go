@@ -99,8 +99,6 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, e
 	return r, errors.Join(err, s.close(ctx))
 }
 
-func (o *operator) parts() []*part { return []*part{o.server, o.rival, o.controller} }
-
 // await waits until exactly these people have access by each grant.
 func (s *scene) await(ctx context.Context, want map[string][]string) error {
 	var last error

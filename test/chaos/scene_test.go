@@ -63,11 +63,11 @@ func (o *operator) newScene(ctx context.Context, f flow, tag string) (*scene, er
 		return nil, err
 	}
 	// Okta doubles what the server asks for; here nobody has that long.
-	s.Client, err = s.connect(o.address, func(ctx context.Context, _ time.Duration) error { return pause(ctx, time.Second) })
+	s.Client, err = s.connect(o.server.address, func(ctx context.Context, _ time.Duration) error { return pause(ctx, time.Second) })
 	if err != nil {
 		return nil, err
 	}
-	s.rival, err = s.connect(o.rivalAddress, func(ctx context.Context, _ time.Duration) error {
+	s.rival, err = s.connect(o.rival.address, func(ctx context.Context, _ time.Duration) error {
 		if call := s.throttled.Load(); call != nil {
 			(*call)()
 		}
@@ -76,13 +76,23 @@ func (o *operator) newScene(ctx context.Context, f flow, tag string) (*scene, er
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range []*okta.Client{s.Client, s.rival} {
-		err := s.again(ctx, func() error { return c.TestConnector(ctx, false) }, http.StatusUnauthorized, http.StatusNotFound)
+	return s, s.known(ctx)
+}
+
+// known waits until every server has heard of the directory.
+func (s *scene) known(ctx context.Context) error {
+	for _, p := range s.servers() {
+		c, err := s.connect(p.address, pause)
 		if err != nil {
-			return nil, err
+			return err
+		}
+		defer c.Close()
+		err = s.again(ctx, func() error { return c.TestConnector(ctx, false) }, http.StatusUnauthorized, http.StatusNotFound)
+		if err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (s *scene) connect(address string, sleep func(context.Context, time.Duration) error) (*okta.Client, error) {
