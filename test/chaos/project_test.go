@@ -38,24 +38,32 @@ func projected() []schema.GroupVersionKind {
 
 // project reads all objects of the scene, live.
 func (s *scene) project(ctx context.Context) (projection, error) {
-	var mine []unstructured.Unstructured
+	mine, err := s.mine(ctx)
+	if err != nil {
+		return projection{}, err
+	}
+	return s.describe(mine)
+}
+
+// mine are the objects that have the scene's tag in them.
+func (s *scene) mine(ctx context.Context) (mine []unstructured.Unstructured, err error) {
 	for _, kind := range projected() {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(kind)
 		if err := s.kube.List(ctx, list); err != nil {
-			return projection{}, fmt.Errorf("list %s: %w", kind.Kind, err)
+			return nil, fmt.Errorf("list %s: %w", kind.Kind, err)
 		}
 		for _, item := range list.Items {
 			text, err := json.Marshal(item.Object)
 			if err != nil {
-				return projection{}, err
+				return nil, err
 			}
 			if strings.Contains(string(text), s.tag) {
 				mine = append(mine, item)
 			}
 		}
 	}
-	return s.describe(mine)
+	return mine, nil
 }
 
 func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {

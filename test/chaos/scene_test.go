@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -229,20 +228,25 @@ func (s *scene) subjects(ctx context.Context, grant string) (names []string, err
 	return names, nil
 }
 
-// close removes what the scene made, as its authors would.
+// close removes what the scene led to, so that those that follow have no more to list than the first had. Claims, slices and plans are the operator's
+// own, and go after what they are about.
 func (s *scene) close(ctx context.Context) error {
-	var grants v1alpha1.ClusterAccessGrantList
-	if err := s.kube.List(ctx, &grants); err != nil {
+	defer s.Close()
+	defer s.rival.Close()
+	mine, err := s.mine(ctx)
+	if err != nil {
 		return err
 	}
-	for i := range grants.Items {
-		if strings.HasPrefix(grants.Items[i].Name, s.tag+"-") {
-			if err := client.IgnoreNotFound(s.kube.Delete(ctx, &grants.Items[i])); err != nil {
+	kinds := []string{"ClusterAccessGrant", "ScimRole", "ScimUser"}
+	for _, kind := range kinds { // grants first, or there would be something to plan for each of the others
+		for i := range mine {
+			if mine[i].GetKind() != kind {
+				continue
+			}
+			if err := client.IgnoreNotFound(s.kube.Delete(ctx, &mine[i])); err != nil {
 				return err
 			}
 		}
 	}
-	s.Close()
-	s.rival.Close()
-	return nil
+	return client.IgnoreNotFound(s.kube.Delete(ctx, &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: s.tag}}))
 }
