@@ -77,6 +77,9 @@ func (all shards) learn(t *testing.T, chosen []flow) map[string]*reference {
 	return references
 }
 
+// reported is after how many plans there is a word of how far they are.
+const reported = 100
+
 // carryOut plays plans, and says of each what is wrong.
 func (all shards) carryOut(t *testing.T, plans []plan, references map[string]*reference) *tally {
 	t.Helper()
@@ -86,6 +89,9 @@ func (all shards) carryOut(t *testing.T, plans []plan, references map[string]*re
 		sum.add(plans[i], hit, err)
 		if err != nil {
 			t.Errorf("%s, %s: %v", plans[i].flow.name, plans[i].name, err)
+		}
+		if done := i + 1; done%reported == 0 {
+			t.Logf("%d of %d plans", done, len(plans))
 		}
 	})
 	return sum
@@ -164,7 +170,7 @@ func (o *operator) part(name string) *part {
 func watchPlans(f flow) (plans []plan) {
 	for _, part := range []string{"controller", "server"} {
 		add := func(name string, broken func(*operator, *scene) (breakage, error)) {
-			if part == "controller" && f.waits {
+			if part == f.waits {
 				return
 			}
 			plans = append(plans, plan{flow: f, name: part + "'s watches " + name, kind: "watches " + name, broken: broken})

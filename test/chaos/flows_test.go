@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 // flows are what is broken, one after the other.
 func flows() []flow {
-	return slices.Concat(peopleFlows(), groupFlows(okta.AIW), groupFlows(okta.OIN), grantFlows(), backFlows())
+	return slices.Concat(peopleFlows(), groupFlows(okta.AIW), groupFlows(okta.OIN), grantFlows(), backFlows(), []flow{tokenFlow()}, appFlows())
 }
 
 // backFlows end where they began, or change twice what was changed once: what lies between may be seen by nobody, and must not come back.
@@ -26,7 +27,7 @@ func backFlows() []flow {
 		return all(func() error { return inNamespace(ctx, s) }, func() error { return s.label(ctx, s.tag) })
 	}
 	return []flow{
-		{name: "one leaves after the other", waits: true, setup: func(ctx context.Context, s *scene) error {
+		{name: "one leaves after the other", waits: "controller", setup: func(ctx context.Context, s *scene) error {
 			return all(
 				func() error { return team(ctx, s) },
 				func() error { return joins("cy")(ctx, s, s.Client) },
@@ -56,6 +57,36 @@ func backFlows() []flow {
 			return all(func() error { return s.label(ctx, "none") }, func() error { return s.label(ctx, s.tag) })
 		}, want: map[string][]string{"view": {"ada", "bob"}, "in": {"ada", "bob"}}},
 	}
+}
+
+// tokenFlow gives the directory another token, with which somebody is then assigned. The former one is refused from then on.
+func tokenFlow() flow {
+	return flow{name: "token replaced", waits: "server", setup: team, act: func(ctx context.Context, s *scene) error {
+		token := s.tag + "-the-second-token-of-the-directory"
+		fresh, err := s.connectWith(token, s.server.address, pause)
+		if err != nil {
+			return err
+		}
+		defer fresh.Close()
+		return all(func() error {
+			return s.createAll(ctx, &corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: s.tag}, StringData: map[string]string{"token": token},
+			})
+		}, func() error {
+			patch := fmt.Appendf(nil, `{"spec":{"credentials":[{"name":"second","tokenSecretRef":{"name":%q,"key":"token"}}]}}`, s.tag)
+			directory := &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: s.tag}}
+			return s.kube.Patch(ctx, directory, client.RawPatch("application/merge-patch+json", patch))
+		}, func() error {
+			return s.again(ctx, func() error { return fresh.TestConnector(ctx, false) }, 401)
+		}, func() error {
+			if s.TestConnector(ctx, false) == nil {
+				return errors.New("the former token is taken still")
+			}
+			user, err := fresh.AssignUser(ctx, s.profile("dee"))
+			s.ids["dee"] = user.ID()
+			return err
+		})
+	}, want: map[string][]string{"view": {"ada", "bob"}}}
 }
 
 // inNamespace is the team with a namespace that a grant looks for by a label, and that has none.

@@ -37,6 +37,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer stopApp()
 	return m.Run()
 }
 

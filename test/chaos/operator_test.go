@@ -92,7 +92,8 @@ func startBuild(t *testing.T, program string) *operator {
 	o.certificate, o.key, err = pair.Write(o.dir, "scim")
 	must(t, err)
 	o.server, o.rival = o.newServer(t, "server"), o.newServer(t, "rival")
-	o.controller = o.newPart(t, "controller", "controller", install.ControllerAccount, "--bindable-cluster-roles=view,edit")
+	o.controller = o.newPart(t, "controller", "controller", install.ControllerAccount, "--bindable-cluster-roles=view,edit",
+		"--app-allowed-networks=127.0.0.0/8")
 	for _, p := range o.parts() {
 		must(t, p.start())
 		must(t, p.ready(t.Context()))

@@ -58,16 +58,14 @@ func (o *operator) play(ctx context.Context, f flow, tag string, broken func(*sc
 	return s, nil
 }
 
-// rest waits until nothing was written for so long.
-func (s *scene) rest(ctx context.Context, long time.Duration) error {
-	last, since := "", time.Now()
-	return wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
-		p, err := s.project(ctx)
-		if err != nil {
-			return false, err
-		}
-		if p.versions != last {
-			last, since = p.versions, time.Now()
+// rest waits until no process has written anything for so long.
+func (o *operator) rest(ctx context.Context, long time.Duration) error {
+	since := time.Now()
+	return wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		for _, p := range o.parts() {
+			if last := p.proxy.LastWrite(); last.After(since) {
+				since = last
+			}
 		}
 		return time.Since(since) >= long, nil
 	})
@@ -123,7 +121,7 @@ func (s *scene) awaitGone(ctx context.Context, grant, who string) error {
 // assertSame waits until a run has come to the end of the reference, and stays there.
 func (s *scene) assertSame(ctx context.Context, r *reference) error {
 	var diff string
-	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		p, err := s.project(ctx)
 		if err != nil {
 			return false, err

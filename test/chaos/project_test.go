@@ -30,7 +30,7 @@ type projection struct {
 // projected are the kinds that a scene can lead to.
 func projected() []schema.GroupVersionKind {
 	var all []schema.GroupVersionKind
-	for _, kind := range []string{"ScimUser", "ScimRole", "ScimRoleSlice", "ScimClaim", "ClusterAccessGrant", "AccessPlan"} {
+	for _, kind := range []string{"ScimUser", "ScimRole", "ScimRoleSlice", "ScimClaim", "ClusterAccessGrant", "AccessPlan", "AppAccount"} {
 		all = append(all, v1alpha1.GroupVersion.WithKind(kind))
 	}
 	return append(all, rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), rbacv1.SchemeGroupVersion.WithKind("RoleBinding"))
@@ -42,7 +42,15 @@ func (s *scene) project(ctx context.Context) (projection, error) {
 	if err != nil {
 		return projection{}, err
 	}
-	return s.describe(mine)
+	p, err := s.describe(mine)
+	if err == nil && s.flow.app {
+		var accounts []string
+		accounts, err = s.accounts(ctx)
+		for _, line := range accounts {
+			p.objects = append(p.objects, strings.ReplaceAll(line, s.tag, "TAG"))
+		}
+	}
+	return p, err
 }
 
 // mine are the objects that have the scene's tag in them.
@@ -138,6 +146,8 @@ func (s *scene) aliases(mine []unstructured.Unstructured) map[string]string {
 			alias[item.GetName()] = "claim:" + field(item, "value")
 		case "ScimRoleSlice":
 			alias[item.GetName()] = "slice"
+		case "AppAccount":
+			alias[item.GetName()] = "account"
 		case "ClusterRoleBinding", "RoleBinding":
 			alias[item.GetName()] = "binding"
 		}
@@ -184,7 +194,7 @@ func timeless(value any) any {
 		for key, inner := range v {
 			switch {
 			case strings.HasSuffix(key, "Time"), strings.HasSuffix(key, "Since"), strings.HasSuffix(key, "At"), key == "observedGeneration",
-				key == "time", key == "digest", key == "uid", key == "people":
+				key == "time", key == "digest", key == "uid", key == "people", key == "input", key == "accountID":
 			default:
 				kept[key] = timeless(inner)
 			}

@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,8 +29,10 @@ type flow struct {
 	guard *v1alpha1.Guard
 	// setup makes what is there before; act is what is broken. act is repeated until it succeeds, as its author would repeat it.
 	setup, act func(context.Context, *scene) error
-	// waits says that act waits for effects, so that they cannot be kept from coming.
-	waits bool
+	// waits names a process whose effects act waits for, so that they cannot be kept from coming.
+	waits string
+	// app says that the flow is about accounts in the app.
+	app bool
 	// want is who has access by each grant in the end.
 	want map[string][]string
 }
@@ -55,6 +58,7 @@ func (o *operator) newScene(ctx context.Context, f flow, tag string) (*scene, er
 	s := &scene{operator: o, flow: f, tag: tag, ids: map[string]string{}}
 	err := o.kube.Create(ctx, &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: tag}, Spec: v1alpha1.ScimDirectorySpec{
 		Provider: v1alpha1.ProviderOkta, Guard: guard,
+		Apps:        v1alpha1.AppConsent{Namespaces: []string{tag}},
 		Matching:    v1alpha1.Matching{ExistingUsers: v1alpha1.MatchLink},
 		Credentials: []v1alpha1.Credential{{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "token", Key: "token"}}},
 	}})
@@ -95,8 +99,12 @@ func (s *scene) known(ctx context.Context) error {
 }
 
 func (s *scene) connect(address string, sleep func(context.Context, time.Duration) error) (*okta.Client, error) {
+	return s.connectWith(s.token, address, sleep)
+}
+
+func (s *scene) connectWith(token, address string, sleep func(context.Context, time.Duration) error) (*okta.Client, error) {
 	return okta.New(okta.Config{
-		BaseURL: "https://" + address + "/scim/" + s.tag + "/v2", Token: s.token, Dialect: s.flow.dialect, RootCAs: s.roots,
+		BaseURL: "https://" + address + "/scim/" + s.tag + "/v2", Token: token, Dialect: s.flow.dialect, RootCAs: s.roots,
 		Timeout: 15 * time.Second, Sleep: sleep,
 	})
 }
@@ -237,11 +245,22 @@ func (s *scene) close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.flow.app {
+		if err := client.IgnoreNotFound(s.kube.Delete(ctx, &v1alpha1.AppConnection{ObjectMeta: s.appMeta()})); err != nil {
+			return err
+		}
+	}
 	kinds := []string{"ClusterAccessGrant", "ScimRole", "ScimUser"}
 	for _, kind := range kinds { // grants first, or there would be something to plan for each of the others
 		for i := range mine {
 			if mine[i].GetKind() != kind {
 				continue
+			}
+			if parts, _, _ := unstructured.NestedStringSlice(mine[i].Object, "spec", "slices"); len(parts) > 0 {
+				// The server removes slices with their group. Repair would wait for a minute.
+				if err := s.remove(ctx, "/Groups/"+mine[i].GetName()); err != nil {
+					return err
+				}
 			}
 			if err := client.IgnoreNotFound(s.kube.Delete(ctx, &mine[i])); err != nil {
 				return err

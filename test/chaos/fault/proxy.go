@@ -34,7 +34,9 @@ type Proxy struct {
 	plan   *Plan
 	seen   map[Write]int
 	writes []Write
-	hit    bool
+	// last is when the last write came.
+	last time.Time
+	hit  bool
 	// misfortune, when it is set, draws what happens to a write that is in no plan.
 	misfortune func(Write) *Plan
 	// late is the write that is kept back.
@@ -176,7 +178,7 @@ func (p *Proxy) count(write Write) *Plan {
 	defer p.mu.Unlock()
 	p.seen[write]++
 	write.Nth = p.seen[Write{Verb: write.Verb, Resource: write.Resource}]
-	p.writes = append(p.writes, write)
+	p.writes, p.last = append(p.writes, write), time.Now()
 	if p.misfortune != nil && p.plan == nil {
 		return p.misfortune(write)
 	}
@@ -208,6 +210,13 @@ func (p *Proxy) Writes() []Write {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.writes)
+}
+
+// LastWrite is when the last write came that counts; zero for never.
+func (p *Proxy) LastWrite() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last
 }
 
 // Hit says whether the plan since Begin was carried out.
