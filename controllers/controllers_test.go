@@ -204,6 +204,22 @@ func TestStatus(t *testing.T) {
 	c.edited(t, alice)
 	becomes(t, c, alice, "back", `Active "alice@example.com" roles=1 revoked=false`, userSummary)
 
+	rest := &v1alpha1.ScimRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "rest", Annotations: map[string]string{v1alpha1.AnnotationUncommitted: "1"}},
+		Spec:       v1alpha1.ScimRoleSpec{DisplayName: "PLATFORM", Members: []string{"alice"}},
+	}
+	must(t, c.Create(ctx, rest))
+	becomes(t, c, rest, "a role whose name belongs to another does not count", "False DisplayNameConflict members=1 unresolved=0 grants=0", roleSummary)
+	alice.Spec.Title = "Engineer"
+	c.edited(t, alice)
+	becomes(t, c, alice, "and gives nobody a role", `Active "alice@example.com" roles=1 revoked=false`, func(u *v1alpha1.ScimUser) any {
+		if u.Status.ObservedGeneration != u.Generation {
+			return "not seen yet"
+		}
+		return userSummary(u)
+	})
+	must(t, c.Delete(ctx, rest))
+
 	part := &v1alpha1.ScimRoleSlice{
 		ObjectMeta: metav1.ObjectMeta{Name: "platform-part"}, Spec: v1alpha1.ScimRoleSliceSpec{Role: "platform", Members: []string{"alice", "bob"}},
 	}

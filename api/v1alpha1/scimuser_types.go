@@ -79,7 +79,8 @@ type ScimUserStatus struct {
 	// +kubebuilder:validation:MaxLength=253
 	KubernetesUser string `json:"kubernetesUser,omitempty"`
 
-	// roles is the number of ScimRoles that this user is a member of, pushed or local.
+	// roles is the number of ScimRoles that this user is a member of, pushed or local. Those whose displayName belongs to another one do
+	// not count.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Roles *int32 `json:"roles,omitempty"`

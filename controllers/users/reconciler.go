@@ -86,11 +86,9 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 	if directory != nil {
 		f.signInDomains = directory.Spec.SignInDomains
 	}
-	roles, err := memberships.Of(ctx, r.client, user, directory)
-	if err != nil {
+	if f.roles, err = r.countRoles(ctx, user, directory); err != nil {
 		return f, err
 	}
-	f.roles = len(roles)
 	if f.accounts, err = r.countAccounts(ctx, user.Name); err != nil {
 		return f, err
 	}
@@ -105,6 +103,25 @@ func (r *reconciler) gather(ctx context.Context, user *v1alpha1.ScimUser) (facts
 		f.bound, f.held = f.bound || bound.Bound, f.held || bound.Held
 	}
 	return f, nil
+}
+
+// countRoles counts those roles of a user that count: the rest of a create that was cut off gives nobody anything.
+func (r *reconciler) countRoles(ctx context.Context, user *v1alpha1.ScimUser, directory *v1alpha1.ScimDirectory) (int, error) {
+	roles, err := memberships.Of(ctx, r.client, user, directory)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	for _, role := range roles {
+		counts, err := store.RoleCounts(ctx, r.client, role)
+		if err != nil {
+			return 0, err
+		}
+		if counts {
+			count++
+		}
+	}
+	return count, nil
 }
 
 // directory reads the directory that a user came through; nil when there is none.

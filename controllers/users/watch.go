@@ -58,11 +58,12 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Watches(&v1alpha1.ScimUser{}, editedUser(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, r.echoes.Predicate()))).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
+		Watches(&v1alpha1.ScimClaim{}, r.membersByClaim()).
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
 		Watches(&v1alpha1.ScimRole{}, r.membersOfRole(), changed).
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersByDefault), builder.WithPredicates(localChanged())).
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.usersOfAssigned), builder.WithPredicates(ownership())).
-		Watches(&v1alpha1.ScimRoleSlice{}, membersOfDeletedSlice()).
+		Watches(&v1alpha1.ScimRoleSlice{}, membersOfSlice()).
 		Watches(&v1alpha1.AppAccount{}, handler.EnqueueRequestsFromMapFunc(userOfAccount), builder.WithPredicates(stateChanged())).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.subjects()).
 		Watches(&rbacv1.RoleBinding{}, r.subjects()).
@@ -175,20 +176,60 @@ func (r *reconciler) membersOfRole() handler.EventHandler {
 	}
 }
 
-// membersOfDeletedSlice are the members of a slice that its role no longer names. The role's own event may come when the old slice
-// has left the cache already, and those who left the role with it would be missed.
-func membersOfDeletedSlice() handler.EventHandler {
-	return handler.Funcs{
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			for _, id := range e.Object.(*v1alpha1.ScimRoleSlice).Spec.Members {
+// membersByClaim are those who have the roles that bear a claimed name: whether a role counts is up to its claim. What is there when this
+// process starts was counted with everything else.
+func (r *reconciler) membersByClaim() handler.EventHandler {
+	add := func(ctx context.Context, claim client.Object, q queue) {
+		var roles v1alpha1.ScimRoleList
+		// The cache answers; an error means that it is stopping.
+		if err := r.client.List(ctx, &roles, client.MatchingFields{store.IndexClaim: claim.GetName()}, client.UnsafeDisableDeepCopy); err != nil {
+			return
+		}
+		for i := range roles.Items {
+			role := &roles.Items[i]
+			for _, id := range r.members(ctx, role, nil) {
 				q.AddAfter(request(id), countDelay)
 			}
+			for _, of := range slices.Concat(r.usersByDefault(ctx, role), r.usersOfAssigned(ctx, role)) {
+				q.AddAfter(of, countDelay)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				add(ctx, e.Object, q)
+			}
 		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			if e.ObjectOld.(*v1alpha1.ScimClaim).Spec.Owner != e.ObjectNew.(*v1alpha1.ScimClaim).Spec.Owner {
+				add(ctx, e.ObjectNew, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, e.Object, q) },
 	}
 }
 
-// members are the ids of a role's members, without those of the slices in except. A slice that is no longer in the cache is passed
-// over: the event of its deletion finds its members.
+// membersOfSlice are the members of a slice that has just come, and of one that its role no longer names. The role's own event may come when a
+// new slice has not reached the cache yet, or when an old one has left it already, and they would be missed.
+func membersOfSlice() handler.EventHandler {
+	add := func(slice client.Object, q queue) {
+		for _, id := range slice.(*v1alpha1.ScimRoleSlice).Spec.Members {
+			q.AddAfter(request(id), countDelay)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				add(e.Object, q)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(e.Object, q) },
+	}
+}
+
+// members are the ids of a role's members, without those of the slices in except. A slice that is not in the cache is passed over: the
+// event of its coming or going finds its members.
 func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole, except []string) []string {
 	ids := slices.Concat(role.Spec.Members, role.Spec.LocalMembers)
 	for _, name := range role.Spec.Slices {

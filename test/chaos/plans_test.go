@@ -136,10 +136,10 @@ func (s *scene) assertSame(ctx context.Context, r *reference) error {
 		return fmt.Errorf("it does not come to rest: %w", err)
 	}
 	p, err := s.project(ctx)
-	if diff := r.diff(p); err != nil || diff != "" {
-		return fmt.Errorf("the end does not stay: %w\n-reference, +this:\n%s", err, diff)
+	if diff := r.diff(p); err == nil && diff != "" {
+		err = fmt.Errorf("the end does not stay\n-reference, +this:\n%s", diff)
 	}
-	return nil
+	return err
 }
 
 // assertStays has what is late come, and wants that it changes nothing.

@@ -78,10 +78,12 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 	p := projection{counted: map[string]string{}}
 	owners, slicesInUse := map[string]bool{}, map[string]bool{}
 	for i := range mine {
-		switch item := &mine[i]; item.GetKind() {
-		case "ScimClaim":
+		if item := &mine[i]; item.GetKind() == "ScimClaim" {
 			owners[field(item, "owner")] = true
-		case "ScimRole":
+		}
+	}
+	for i := range mine {
+		if item := &mine[i]; item.GetKind() == "ScimRole" && owners[item.GetName()] {
 			names, _, _ := unstructured.NestedStringSlice(item.Object, "spec", "slices")
 			for _, name := range names {
 				slicesInUse[name] = true

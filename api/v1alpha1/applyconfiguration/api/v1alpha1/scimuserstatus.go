@@ -26,7 +26,8 @@ type ScimUserStatusApplyConfiguration struct {
 	// kubernetesUser is the user name that bindings name for this identity, as the directory's spec.identity.username makes
 	// it; `kubectl auth can-i --list --as` takes it. It is empty when that name may not be bound.
 	KubernetesUser *string `json:"kubernetesUser,omitempty"`
-	// roles is the number of ScimRoles that this user is a member of, pushed or local.
+	// roles is the number of ScimRoles that this user is a member of, pushed or local. Those whose displayName belongs to another one do
+	// not count.
 	Roles *int32 `json:"roles,omitempty"`
 	// accounts is the number of accounts that this user has in downstream apps.
 	Accounts *int32 `json:"accounts,omitempty"`
