@@ -68,6 +68,9 @@ func TestAppIsDown(t *testing.T) {
 	o.role("down-team", ids[:7]...)
 	app := o.app("down", "down-team")
 	o.seeApp("all is well", "down", v1alpha1.ReasonSynced)
+	for _, id := range ids[:7] { // the app may say so before it has heard of the team
+		o.seeLogin("who is in the team can sign in", id, "true readers")
+	}
 	down.down.Store(true)
 	members := append([]string{"down-7"}, ids[3:7]...)
 	edit(o, &v1alpha1.ScimRole{ObjectMeta: metav1.ObjectMeta{Name: "down-team"}}, func(r *v1alpha1.ScimRole) { r.Spec.Members = members })

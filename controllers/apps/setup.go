@@ -80,15 +80,17 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 
 // accountEvents concern the engine, and the numbers in the AppConnection's status.
 func (h *engines) accountEvents() handler.EventHandler {
-	report := func(o client.Object, gone bool, q queue) {
+	report := func(before *v1alpha1.AppAccount, o client.Object, gone bool, q queue) {
 		account := o.(*v1alpha1.AppAccount)
-		h.accountChanged(account, gone)
+		h.accountChanged(before, account, gone)
 		q.AddAfter(ctrl.Request{NamespacedName: client.ObjectKey{Namespace: account.Namespace, Name: account.Spec.App}}, quiet)
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { report(e.Object, false, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { report(e.ObjectNew, false, q) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { report(e.Object, true, q) },
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { report(nil, e.Object, false, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			report(e.ObjectOld.(*v1alpha1.AppAccount), e.ObjectNew, false, q)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { report(nil, e.Object, true, q) },
 	}
 }
 

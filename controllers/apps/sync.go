@@ -2,6 +2,7 @@ package apps
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -29,7 +30,7 @@ func (e *engine) sync(ctx context.Context, id string, urgent bool, causes []trac
 		if s.account != nil && s.account.DeletionTimestamp != nil && !(e.leaving && isInUse(s.account)) {
 			return 0, e.release(ctx, s)
 		}
-		if err := e.hear(ctx, s); err != nil {
+		if err := errors.Join(e.hear(ctx, s), e.recall(ctx, s)); err != nil {
 			return 0, err
 		}
 		if e.settled(s) {
@@ -97,6 +98,19 @@ func (e *engine) hear(ctx context.Context, s *subject) error {
 	e.memory.written(s.id, heard)
 	e.memory.force(s.id)
 	return nil
+}
+
+// recall writes down again what was given, where somebody else has written over it: what nobody remembers is never taken back.
+func (e *engine) recall(ctx context.Context, s *subject) error {
+	given, lost := e.memory.recall(s.id)
+	if !lost || s.account == nil {
+		return nil
+	}
+	err := e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) { status.Given = joined(status.Given, given) })
+	if err == nil {
+		e.memory.recalled(s.id)
+	}
+	return err
 }
 
 // settled says that there is nothing to do: no account and none wanted, or one that was made of the same as it would be now.
@@ -201,6 +215,7 @@ func (e *engine) write(ctx context.Context, s *subject, change func(*v1alpha1.Ap
 		return nil
 	}
 	before := s.account
+	e.memory.intend(s.id, &changed.Status)
 	err := e.host.client.Status().Patch(ctx, changed, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	if apierrors.IsNotFound(err) {
 		e.memory.written(s.id, nil)

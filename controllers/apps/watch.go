@@ -217,8 +217,8 @@ func (h *engines) directoryChanged(ctx context.Context, directory *v1alpha1.Scim
 	h.everywhere(untraced, true, h.usersBy(ctx, store.IndexDirectory, directory.Name)...)
 }
 
-// accountChanged hears of AppAccounts that somebody deletes, or wants to be tried again.
-func (h *engines) accountChanged(account *v1alpha1.AppAccount, gone bool) {
+// accountChanged hears of AppAccounts that somebody deletes, wants to be tried again, or whose status somebody else has written.
+func (h *engines) accountChanged(before, account *v1alpha1.AppAccount, gone bool) {
 	e := h.get(client.ObjectKey{Namespace: account.Namespace, Name: account.Spec.App})
 	if e == nil {
 		return
@@ -230,7 +230,11 @@ func (h *engines) accountChanged(account *v1alpha1.AppAccount, gone bool) {
 	} else {
 		e.memory.newest(id, account) // what was written is not kept once the cache has it
 	}
-	if gone || retry || account.DeletionTimestamp != nil {
+	foreign := before != nil && e.memory.foreign(id, &before.Status, &account.Status)
+	if foreign {
+		e.memory.force(id)
+	}
+	if gone || retry || foreign || account.DeletionTimestamp != nil {
 		e.add(false, id)
 	}
 }
