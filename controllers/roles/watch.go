@@ -36,7 +36,7 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 		Watches(&v1alpha1.ScimUser{}, r.rolesOfUser()).
 		Watches(&v1alpha1.ScimUser{}, r.defaultRolesOfUser()).
 		Watches(&v1alpha1.ScimDirectory{}, defaultRolesOfDirectory(), changed).
-		Watches(&v1alpha1.ScimRoleSlice{}, rolesOfDeletedSlice()).
+		Watches(&v1alpha1.ScimRoleSlice{}, rolesOfSlice()).
 		Watches(&v1alpha1.ClusterAccessGrant{}, r.rolesOfGrant(), changed).
 		Watches(&v1alpha1.AccessGrant{}, r.rolesOfGrant(), changed).
 		Complete(r)
@@ -103,12 +103,19 @@ func (r *reconciler) rolesOfUser() handler.EventHandler {
 	}
 }
 
-// rolesOfDeletedSlice is the role that a slice was written for: it may still name the slice.
-func rolesOfDeletedSlice() handler.EventHandler {
+// rolesOfSlice is the role that a slice was written for. One that goes may still be named; one that comes may have been counted already, as it was
+// read live, while its members were not there yet, and whoever of them came before the slice did was not known to be in it.
+func rolesOfSlice() handler.EventHandler {
+	add := func(slice client.Object, q queue) {
+		q.AddAfter(request(slice.(*v1alpha1.ScimRoleSlice).Spec.Role), countDelay)
+	}
 	return handler.Funcs{
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			q.AddAfter(request(e.Object.(*v1alpha1.ScimRoleSlice).Spec.Role), countDelay)
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			if !e.IsInInitialList {
+				add(e.Object, q)
+			}
 		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(e.Object, q) },
 	}
 }
 

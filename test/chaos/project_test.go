@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -185,8 +186,11 @@ func (s *scene) line(item *unstructured.Unstructured, alias map[string]string) (
 	for _, name := range longestFirst(alias) {
 		line = strings.ReplaceAll(line, name, alias[name])
 	}
-	return strings.ReplaceAll(line, s.tag, "TAG"), nil
+	return clock.ReplaceAllString(strings.ReplaceAll(line, s.tag, "TAG"), "TIME"), nil
 }
+
+// clock finds times in messages.
+var clock = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d`)
 
 // timeless drops what says when something happened or how often it was tried, at any depth.
 func timeless(value any) any {
