@@ -96,6 +96,10 @@ bench: ## Run the benchmarks, each beside what it is to be compared with.
 		export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" SCIMMY_DIR="$$scimmy" SLAPD_BIN="$$slapd"; set -x; \
 		go test -timeout=180m -run '^$$' -bench . -benchmem $(ARGS)
 
+.PHONY: figures
+figures: ## Measure the SCIM server beside the API server, with 1,000 and 20,000 users (BENCH_LARGE=1: 100,000 too), and write the figures into docs.
+	hack/figures.sh
+
 .PHONY: scale
 scale: ## Run the test with a group of 20,000 members.
 	@assets="$$(hack/controlplane/assets.sh)"; export KUBEBUILDER_ASSETS="$$assets"; set -x; \

@@ -209,7 +209,7 @@ func TestStatus(t *testing.T) {
 		Spec:       v1alpha1.ScimRoleSpec{DisplayName: "PLATFORM", Members: []string{"alice"}},
 	}
 	must(t, c.Create(ctx, rest))
-	becomes(t, c, rest, "a role whose name belongs to another does not count", "False DisplayNameConflict members=1 unresolved=0 grants=0", roleSummary)
+	becomes(t, c, rest, "a role whose name belongs to another does not count", "False DisplayNameConflict members=1 unresolved=0 grants=1", roleSummary)
 	alice.Spec.Title = "Engineer"
 	c.edited(t, alice)
 	becomes(t, c, alice, "and gives nobody a role", `Active "alice@example.com" roles=1 revoked=false`, func(u *v1alpha1.ScimUser) any {

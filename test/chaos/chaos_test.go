@@ -97,17 +97,20 @@ func (all shards) carryOut(t *testing.T, plans []plan, references map[string]*re
 	return sum
 }
 
-// wanted are the flows whose names have the text of FLOW in them.
+// wanted are the flows whose names have the text of FLOW in them, or one of several that commas separate.
 func wanted(all []flow) []flow {
-	text := os.Getenv("FLOW")
+	texts := strings.Split(os.Getenv("FLOW"), ",")
 	if !asked() {
-		text = usual
+		texts = []string{usual}
 	}
-	return slices.DeleteFunc(all, func(f flow) bool { return !strings.Contains(f.name, text) })
+	named := func(f flow) func(string) bool {
+		return func(text string) bool { return strings.Contains(f.name, text) }
+	}
+	return slices.DeleteFunc(all, func(f flow) bool { return !slices.ContainsFunc(texts, named(f)) })
 }
 
 // every takes one of n.
-func every(plans []plan, n int) (some []plan) {
+func every[T any](plans []T, n int) (some []T) {
 	for i := 0; i < len(plans); i += n {
 		some = append(some, plans[i])
 	}

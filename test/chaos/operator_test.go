@@ -172,6 +172,13 @@ func (p *part) stop() {
 	}
 }
 
+// log is the end of what the process has said.
+func (p *part) log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.process.LogTail(4000)
+}
+
 // ready waits until the process serves, whichever it is by then.
 func (p *part) ready(ctx context.Context) error {
 	err := wait.PollUntilContextTimeout(ctx, 50*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
