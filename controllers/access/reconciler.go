@@ -168,6 +168,7 @@ func (r *Reconciler) readGrant(ctx context.Context, s *scope) error {
 		return fmt.Errorf("reading the grant: %w", err)
 	}
 	if grant.GetDeletionTimestamp() == nil {
+		grant = echo.Newest(r.echoes, grant).DeepCopyObject().(client.Object)
 		s.grant, s.planned = grant, planned(grant)
 	}
 	return nil

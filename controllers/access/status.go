@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -49,6 +50,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s *scope) error {
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading the grant: %w", err)
 	}
+	old = echo.Newest(r.echoes, old)
 	if err != nil || old.GetUID() != s.grant.GetUID() || apiequality.Semantic.DeepEqual(statusOf(old), statusOf(s.grant)) {
 		return nil
 	}

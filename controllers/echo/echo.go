@@ -1,11 +1,13 @@
 // Package echo tells a controller its own writes of status from those of others. A status that somebody else has written is put right, and a
-// controller's own costs no second look.
+// controller's own costs no second look. As none follows, whatever the controller decides before its cache has heard of its own write must be made of
+// what was written, which Newest gives.
 package echo
 
 import (
 	"sync"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -13,21 +15,45 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
 
-// Echoes remembers the versions that a controller's writes came to, until their events arrive. The zero value is ready to use, by several
-// goroutines.
+// Echoes remembers what a controller's writes came to, until their events arrive. The zero value is ready to use, by several goroutines.
 type Echoes struct {
-	mu       sync.Mutex
-	versions map[client.ObjectKey]string
+	mu    sync.Mutex
+	wrote map[client.ObjectKey]client.Object
 }
 
 // Wrote notes a write of the object's status, as the API server answered it. The event may have come before: it then costs a second look.
 func (e *Echoes) Wrote(object client.Object) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.versions == nil {
-		e.versions = map[client.ObjectKey]string{}
+	if e.wrote == nil {
+		e.wrote = map[client.ObjectKey]client.Object{}
 	}
-	e.versions[client.ObjectKeyFromObject(object)] = object.GetResourceVersion()
+	e.wrote[client.ObjectKeyFromObject(object)] = object
+}
+
+// Newest is an object as it was written here last, where the cache that gave it has not heard of that yet. A patch that is made of an older one
+// leaves what was written meanwhile as it is, wherever the older one was as wanted. The object must not be changed.
+func Newest[T client.Object](e *Echoes, cached T) T {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := client.ObjectKeyFromObject(cached)
+	own, ok := e.wrote[key].(T)
+	if !ok || own.GetUID() != cached.GetUID() {
+		return cached
+	}
+	if !isOlder(cached, own) {
+		return cached
+	}
+	return own
+}
+
+// isOlder says whether an object is an earlier version than the other, which may be nil.
+func isOlder(object, other client.Object) bool {
+	if other == nil {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(object.GetResourceVersion(), other.GetResourceVersion())
+	return err == nil && order < 0
 }
 
 // Foreign says of an update whether it has changed the status and was not written here.
@@ -38,8 +64,10 @@ func (e *Echoes) Foreign(before, after client.Object) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key := client.ObjectKeyFromObject(after)
-	own := e.versions[key] == after.GetResourceVersion()
-	delete(e.versions, key)
+	own := e.wrote[key] != nil && e.wrote[key].GetResourceVersion() == after.GetResourceVersion()
+	if own || !isOlder(after, e.wrote[key]) {
+		delete(e.wrote, key)
+	}
 	return !own
 }
 

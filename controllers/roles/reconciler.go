@@ -38,21 +38,22 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if r.options.Calm != nil {
 		r.options.Calm(ctx)
 	}
-	var role v1alpha1.ScimRole
-	if err := r.cached.Get(ctx, request.NamespacedName, &role); err != nil {
+	role := &v1alpha1.ScimRole{}
+	if err := r.cached.Get(ctx, request.NamespacedName, role); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	found, err := r.gather(ctx, &role)
+	role = echo.Newest(&r.echoes, role)
+	found, err := r.gather(ctx, role)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("role %s: %w", role.Name, err)
 	}
-	status := desiredStatus(&role, found)
+	status := desiredStatus(role, found)
 	if apiequality.Semantic.DeepEqual(status, role.Status) {
 		return ctrl.Result{}, nil
 	}
 	changed := role.DeepCopy()
 	changed.Status = status
-	if err := r.cached.Status().Patch(ctx, changed, client.MergeFrom(&role)); client.IgnoreNotFound(err) != nil {
+	if err := r.cached.Status().Patch(ctx, changed, client.MergeFrom(role)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("role %s: write status: %w", role.Name, err)
 	}
 	r.echoes.Wrote(changed)

@@ -48,25 +48,26 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if r.options.Calm != nil {
 		r.options.Calm(ctx)
 	}
-	var user v1alpha1.ScimUser
-	if err := r.client.Get(ctx, request.NamespacedName, &user); err != nil {
+	user := &v1alpha1.ScimUser{}
+	if err := r.client.Get(ctx, request.NamespacedName, user); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	found, err := r.gather(ctx, &user)
+	user = echo.Newest(&r.echoes, user)
+	found, err := r.gather(ctx, user)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("user %s: %w", user.Name, err)
 	}
-	status := desiredStatus(&user, found)
+	status := desiredStatus(user, found)
 	if apiequality.Semantic.DeepEqual(status, user.Status) {
 		return ctrl.Result{}, nil
 	}
 	changed := user.DeepCopy()
 	changed.Status = status
-	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(&user)); client.IgnoreNotFound(err) != nil {
+	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(user)); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("user %s: write status: %w", user.Name, err)
 	}
 	r.echoes.Wrote(changed)
-	r.announce(&user, changed)
+	r.announce(user, changed)
 	return ctrl.Result{}, nil
 }
 
