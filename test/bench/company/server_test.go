@@ -71,7 +71,13 @@ func BenchmarkServer(b *testing.B) {
 			s.rest, err = rest.UnversionedRESTClientFor(rawConfig(s.config))
 			must(b, err)
 			s.serve = newWorkload(b, s)
-			s.heap = s.heapOfServer(b)
+			b.Run("Heap", func(b *testing.B) {
+				for b.Loop() {
+					s.heap = s.heapOfServer(b)
+				}
+				b.ReportMetric(float64(s.heap), "server-heap-B")
+				b.ReportMetric(0, "ns/op")
+			})
 			for _, o := range s.serve.operations() {
 				b.Run(o.name, func(b *testing.B) { s.compare(b, o) })
 			}
@@ -111,6 +117,9 @@ func (s *served) report(b *testing.B, f figures) {
 	b.ReportMetric(f.oursRate, "requests/s")
 	b.ReportMetric(f.rawRate, "raw/s")
 	b.ReportMetric(f.ratio(), "of-raw")
+	if f.goal > 0 {
+		b.ReportMetric(f.goal, "goal")
+	}
 	b.ReportMetric(float64(f.cpu.Microseconds()), "server-cpu-µs")
 	b.ReportMetric(f.writes, "api-writes")
 	b.ReportMetric(0, "ns/op") // A round is many requests, so its time says nothing.
