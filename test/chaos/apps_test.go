@@ -65,7 +65,7 @@ func appFlows() []flow {
 		{name: "account suspended", app: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {
 			return s.DeactivateUser(ctx, s.ids["ada"])
 		}, want: map[string][]string{"view": {"bob"}}},
-		{name: "account suspended and back", app: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {
+		{name: "account suspended and back", app: true, back: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {
 			return all(func() error { return s.DeactivateUser(ctx, s.ids["ada"]) }, func() error { return s.ActivateUser(ctx, s.ids["ada"]) })
 		}, want: everybody},
 		{name: "account renamed", app: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {

@@ -150,7 +150,7 @@ func latePlan(f flow, part string, write fault.Write) plan {
 		p := o.part(part)
 		o.arm(part, &fault.Plan{Write: write, Late: true, Do: fault.Cut(p.kill)})
 		// A status says what was seen, and nobody has access by it. It may be wrong until it is written again.
-		return breakage{hit: p.proxy.Hit, late: func() { p.proxy.Deliver() }, strict: !strings.HasSuffix(write.Resource, "/status")}, nil
+		return breakage{hit: p.proxy.Hit, late: func() { p.proxy.Deliver() }, strict: !f.back && !strings.HasSuffix(write.Resource, "/status")}, nil
 	}}
 }
 

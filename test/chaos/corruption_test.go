@@ -20,7 +20,9 @@ type corruption struct {
 	name string
 	// by is the account that does it; empty for an administrator, whom the policies do not let write everything.
 	by string
-	do func(context.Context, *scene, client.Client) error
+	// app says that it is about the team's accounts in the app.
+	app bool
+	do  func(context.Context, *scene, client.Client) error
 }
 
 func corruptions() []corruption {
@@ -34,7 +36,7 @@ func corruptions() []corruption {
 			return c.Update(ctx, b)
 		}
 	}
-	return []corruption{
+	return append(accountCorruptions(), []corruption{
 		{name: "somebody joins a binding", do: binding(func(b *rbacv1.ClusterRoleBinding) {
 			b.Subjects = append(b.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: "User", Name: "mallory@example.com"})
 		})},
@@ -79,7 +81,22 @@ func corruptions() []corruption {
 			grant := &v1alpha1.ClusterAccessGrant{ObjectMeta: metav1.ObjectMeta{Name: s.grantName("view")}}
 			return c.Status().Patch(ctx, grant, client.RawPatch("application/merge-patch+json", []byte(`{"status":{"bindings":0,"conditions":[]}}`)))
 		}},
+	}...)
+}
+
+// accountCorruptions say of Ada's account what is not so.
+func accountCorruptions() (all []corruption) {
+	for _, c := range []struct{ name, patch string }{
+		{"an account is said to be suspended", `{"status":{"state":"Suspended","conditions":[]}}`},
+		{"an account is said to have nothing", `{"status":{"roles":[],"given":null}}`},
+		{"an account is said to be somebody else's", `{"status":{"userName":"mallory@example.com","accountName":"mallory"}}`},
+	} {
+		all = append(all, corruption{name: c.name, by: install.ControllerAccount, app: true, do: func(ctx context.Context, s *scene, hand client.Client) error {
+			account := &v1alpha1.AppAccount{ObjectMeta: metav1.ObjectMeta{Namespace: s.tag, Name: v1alpha1.AccountObjectName("app", s.ids["ada"])}}
+			return hand.Status().Patch(ctx, account, client.RawPatch("application/merge-patch+json", []byte(c.patch)))
+		}})
 	}
+	return all
 }
 
 // binding is the one of the grant named view.
@@ -117,12 +134,16 @@ func TestCorruption(t *testing.T) {
 }
 
 func (o *operator) corrupt(ctx context.Context, c corruption, by client.Client, tag string) error {
-	s, err := o.newScene(ctx, flow{name: c.name}, tag)
+	s, err := o.newScene(ctx, flow{name: c.name, app: c.app}, tag)
 	if err != nil {
 		return err
 	}
+	prepare := team
+	if c.app {
+		prepare = appTeam(nil)
+	}
 	steps := all(
-		func() error { return team(ctx, s) },
+		func() error { return prepare(ctx, s) },
 		func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob"}}) },
 		func() error { return s.rest(ctx, certain) },
 	)

@@ -33,6 +33,9 @@ type flow struct {
 	waits string
 	// app says that the flow is about accounts in the app.
 	app bool
+	// back says that the flow ends where it began, so that nobody may have seen what lies between: the guard may have noted it or not, and a late
+	// write may find everything as it was.
+	back bool
 	// want is who has access by each grant in the end.
 	want map[string][]string
 }
@@ -89,8 +92,8 @@ func (s *scene) known(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer c.Close()
 		err = s.again(ctx, func() error { return c.TestConnector(ctx, false) }, http.StatusUnauthorized, http.StatusNotFound)
+		c.Close()
 		if err != nil {
 			return err
 		}
