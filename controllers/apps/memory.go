@@ -71,6 +71,9 @@ func (m *memory) newest(id string, cached *v1alpha1.AppAccount) *v1alpha1.AppAcc
 	return own
 }
 
+// maxIntended is how many writes of one status are remembered: those that fail have no event.
+const maxIntended = 8
+
 // intend notes a status that is about to be written.
 func (m *memory) intend(id string, status *v1alpha1.AppAccountStatus) {
 	m.mu.Lock()
@@ -79,6 +82,9 @@ func (m *memory) intend(id string, status *v1alpha1.AppAccountStatus) {
 		m.intended = map[string][]string{}
 	}
 	m.intended[id] = append(m.intended[id], stored(status))
+	if extra := len(m.intended[id]) - maxIntended; extra > 0 {
+		m.intended[id] = m.intended[id][extra:]
+	}
 }
 
 // stored is a status as the API server keeps it, with times in whole seconds.

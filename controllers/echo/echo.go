@@ -41,10 +41,13 @@ func Newest[T client.Object](e *Echoes, cached T) T {
 	if !ok || own.GetUID() != cached.GetUID() {
 		return cached
 	}
-	if !isOlder(cached, own) {
-		return cached
+	if isOlder(cached, own) {
+		return own
 	}
-	return own
+	if isOlder(own, cached) {
+		delete(e.wrote, key) // its event was passed over, or comes as somebody else's and costs a second look
+	}
+	return cached
 }
 
 // isOlder says whether an object is an earlier version than the other, which may be nil.
