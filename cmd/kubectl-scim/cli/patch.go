@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,11 +34,15 @@ func Pointer(parts ...string) string {
 	return path.String()
 }
 
+// together is how long somebody waits for others who change the same object: they come one after the other, so five at once need up to five tries,
+// and pauses that differ, three or four seconds in all.
+var together = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1}
+
 // Change reads an object, asks what to change about it, and changes exactly that; what this version of the plugin does not know stays
 // as it is. When somebody else changed the object meanwhile, it asks again about what is there then, a few times. Without
 // operations nothing is written. The object is the latest afterwards.
 func Change(ctx context.Context, kube client.Client, object client.Object, decide func() ([]Operation, error)) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	return retry.RetryOnConflict(together, func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
