@@ -37,7 +37,7 @@ func read(in io.Reader, name string) (*results, error) {
 		if !ok {
 			continue
 		}
-		r.date, r.cpu = one.GetConfig("date"), one.GetConfig("cpu")
+		r.date, r.cpu = one.GetConfig("date"), strings.TrimSpace(one.GetConfig("cpu"))
 		operation, users, ok := parse(one.Name)
 		switch {
 		case !ok:
