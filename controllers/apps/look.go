@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -34,12 +33,6 @@ type subject struct {
 // owner is the mark of the person's account in the app.
 func (e *engine) owner(id string) connector.Owner {
 	return connector.Owner{App: e.app.Mark(), Person: id}
-}
-
-// older says that the first is an earlier version than the second.
-func older(a, b client.Object) bool {
-	order, err := resourceversion.CompareResourceVersion(a.GetResourceVersion(), b.GetResourceVersion())
-	return err == nil && order < 0
 }
 
 // look finds out what is to be done, from the cache. Where that would take something from somebody because the cache lacks something, it looks

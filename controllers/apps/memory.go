@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 )
 
 // memory is what an engine knows beyond the cache: AppAccounts as it wrote them last, and whom to look at in any case.
@@ -64,7 +65,7 @@ func (m *memory) newest(id string, cached *v1alpha1.AppAccount) *v1alpha1.AppAcc
 	if own == nil {
 		return cached
 	}
-	if cached != nil && (cached.UID != own.UID || !older(cached, own)) {
+	if cached != nil && (cached.UID != own.UID || !echo.IsOlder(cached, own)) {
 		delete(m.wrote, id)
 		return cached
 	}

@@ -41,17 +41,17 @@ func Newest[T client.Object](e *Echoes, cached T) T {
 	if !ok || own.GetUID() != cached.GetUID() {
 		return cached
 	}
-	if isOlder(cached, own) {
+	if IsOlder(cached, own) {
 		return own
 	}
-	if isOlder(own, cached) {
+	if IsOlder(own, cached) {
 		delete(e.wrote, key) // its event was passed over, or comes as somebody else's and costs a second look
 	}
 	return cached
 }
 
-// isOlder says whether an object is an earlier version than the other, which may be nil.
-func isOlder(object, other client.Object) bool {
+// IsOlder says whether an object is an earlier version than the other, which may be nil.
+func IsOlder(object, other client.Object) bool {
 	if other == nil {
 		return false
 	}
@@ -68,7 +68,7 @@ func (e *Echoes) Foreign(before, after client.Object) bool {
 	defer e.mu.Unlock()
 	key := client.ObjectKeyFromObject(after)
 	own := e.wrote[key] != nil && e.wrote[key].GetResourceVersion() == after.GetResourceVersion()
-	if own || !isOlder(after, e.wrote[key]) {
+	if own || !IsOlder(after, e.wrote[key]) {
 		delete(e.wrote, key)
 	}
 	return !own

@@ -87,28 +87,17 @@ func (c *company) truth(ctx context.Context, app string) (accounts, error) {
 }
 
 func (c *company) inPostgres(ctx context.Context) (accounts, error) {
-	conn, err := c.o.postgres.AsSuperuser(ctx, "postgres")
+	roles, err := c.o.postgres.Roles(ctx, c.name+"-%")
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(ctx)
-	rows, err := conn.Query(ctx, `SELECT r.rolname, r.rolcanlogin, array(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-		WHERE m.member = r.oid) FROM pg_roles r WHERE starts_with(r.rolname, $1) AND NOT starts_with(r.rolname, $2)`, c.name+"-", c.name+"-team")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	all := accounts{}
-	for rows.Next() {
-		var name string
-		var active bool
-		var roles []string
-		if err := rows.Scan(&name, &active, &roles); err != nil {
-			return nil, err
+	for _, role := range roles {
+		if !strings.HasPrefix(role.Name, c.name+"-team") {
+			all[role.Name] = state(role.Login, role.MemberOf)
 		}
-		all[name] = state(active, roles)
 	}
-	return all, rows.Err()
+	return all, nil
 }
 
 func (c *company) inSlapd() (accounts, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -176,26 +175,9 @@ func (s *scene) awaitAccounts(ctx context.Context, people ...string) error {
 
 // accounts are the scene's accounts as the app has them, one line each.
 func (s *scene) accounts(ctx context.Context) (lines []string, err error) {
-	conn, err := app.server.AsSuperuser(ctx, "postgres")
-	if err != nil {
-		return nil, err
+	roles, err := app.server.Roles(ctx, "%."+s.tag)
+	for _, role := range roles {
+		lines = append(lines, fmt.Sprintf("in the app: %s, signs in: %t, has %v", role.Name, role.Login, role.MemberOf))
 	}
-	defer func() { err = errors.Join(err, conn.Close(ctx)) }()
-	rows, err := conn.Query(ctx, `SELECT r.rolname, r.rolcanlogin, array(SELECT g.rolname::text FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-		WHERE m.member = r.oid ORDER BY 1) FROM pg_roles r WHERE r.rolname LIKE $1`, "%."+s.tag)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var active bool
-		var roles []string
-		if err := rows.Scan(&name, &active, &roles); err != nil {
-			return nil, err
-		}
-		lines = append(lines, fmt.Sprintf("in the app: %s, signs in: %t, has %v", name, active, roles))
-	}
-	slices.Sort(lines)
-	return lines, rows.Err()
+	return lines, err
 }

@@ -34,15 +34,15 @@ func Pointer(parts ...string) string {
 	return path.String()
 }
 
-// together is how long somebody waits for others who change the same object: they come one after the other, so five at once need up to five tries,
-// and pauses that differ, three or four seconds in all.
-var together = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1}
+// patience is how long somebody waits for others who change the same object: of several at once one comes through at a time, so there are nine
+// tries, with pauses that differ, within some five seconds.
+var patience = wait.Backoff{Steps: 9, Duration: 10 * time.Millisecond, Factor: 2, Jitter: 1}
 
 // Change reads an object, asks what to change about it, and changes exactly that; what this version of the plugin does not know stays
 // as it is. When somebody else changed the object meanwhile, it asks again about what is there then, a few times. Without
 // operations nothing is written. The object is the latest afterwards.
 func Change(ctx context.Context, kube client.Client, object client.Object, decide func() ([]Operation, error)) error {
-	return retry.RetryOnConflict(together, func() error {
+	return retry.RetryOnConflict(patience, func() error {
 		if err := kube.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
 			return err
 		}
