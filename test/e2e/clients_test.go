@@ -121,7 +121,7 @@ func (l *clientLife) newDirectory(t *testing.T) clients.Config {
 		reader := must[*okta.Client](t)(okta.New(okta.Config{BaseURL: base, Token: config.Token, RootCAs: config.RootCAs}))
 		t.Cleanup(reader.Close)
 		l.readers = append(l.readers, reader)
-		eventually(t, "the new directory is served", func(ctx context.Context) error { return reader.TestConnector(ctx, true) })
+		served(t, reader)
 	}
 	return config
 }

@@ -36,6 +36,9 @@ func TestGuard(t *testing.T) {
 			{Name: "first", TokenSecretRef: v1alpha1.SecretKeyRef{Name: "okta-token", Key: "token"}},
 		}},
 	}))
+	for server := range o.servers {
+		served(t, o.guardedClient(t, server))
+	}
 	ids := o.guardedPeople(t)
 	standby, err := o.startController(t.Context(), "controller-standby", built.operator, "")
 	check(t, "start a second controller", err)

@@ -283,6 +283,12 @@ func (o *operator) client(t *testing.T, server *process, dialect okta.Dialect) *
 	return c
 }
 
+// served waits until the server has heard of the client's directory. Until then it answers 404, as to any name it does not know.
+func served(t *testing.T, c *okta.Client) {
+	t.Helper()
+	eventually(t, "the new directory is served", func(ctx context.Context) error { return c.TestConnector(ctx, true) })
+}
+
 // repeat is how often a test of consistency repeats itself.
 func repeat(t *testing.T) int {
 	t.Helper()

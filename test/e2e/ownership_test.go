@@ -75,7 +75,7 @@ func (w *ownership) newDirectory(t *testing.T, name string, server *process, mat
 		BaseURL: "https://" + server.address + "/scim/" + name + "/v2", Token: token, RootCAs: w.o.certificate.roots, Dialect: okta.AIW,
 	}))
 	t.Cleanup(c.Close)
-	eventually(t, "the new directory is served", func(ctx context.Context) error { return c.TestConnector(ctx, true) })
+	served(t, c)
 	return c
 }
 
