@@ -82,6 +82,13 @@ chaos: ## Break each flow in one of STEP (40) ways, race requests, record HISTOR
 	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" CHAOS=1 FULL="$(FULL)" STEP="$(STEP)" FLOW="$(FLOW)" SHARDS="$(SHARDS)" HISTORIES="$(HISTORIES)"; set -x; \
 		go test -count=1 -timeout=600m -v $(filter-out ./...,$(ARGS)) ./test/chaos/
 
+MINUTES ?= 60
+
+.PHONY: soak
+soak: ## Live through MINUTES (60) of everything at once with few faults, and see that no process needs more at the end than at the beginning.
+	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" CHAOS=1 MINUTES="$(MINUTES)"; set -x; \
+		go test -count=1 -timeout=$$(($(MINUTES) + 30))m -v -run 'TestSoak$$' ./test/chaos/
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s).
 	FUZZTIME=$(FUZZTIME) hack/fuzz.sh

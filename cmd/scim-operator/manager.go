@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/scim-operator/scim-operator/internal/metrics"
+	"github.com/scim-operator/scim-operator/internal/store"
 )
 
 // managerShutdownTimeout leaves the listener's own fifteen seconds, and a little for the caches after it.
@@ -129,7 +130,7 @@ func newManager(cfg *rest.Config, f *processFlags, log logr.Logger, adjust func(
 		GracefulShutdownTimeout: &shutdown,
 		Client:                  client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}},
 		Cache: cache.Options{
-			DefaultTransform: cache.TransformStripManagedFields(),
+			DefaultTransform: store.Lean(),
 			// A kind that nobody asked for must fail, and not start a watch in the middle of a request.
 			ReaderFailOnMissingInformer: true,
 		},

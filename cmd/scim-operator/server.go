@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -14,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -147,6 +149,7 @@ func runServer(ctx context.Context, cfg *rest.Config, f *serverFlags, log logr.L
 	cfg.Wrap(sight.Wrap)
 	mgr, err := newManager(cfg, &f.processFlags, log, func(o *ctrl.Options) {
 		o.Client.FieldOwner = fieldOwner
+		o.Cache.ByObject = store.ServerCacheOptions()
 		*o.GracefulShutdownTimeout += f.drainDelay
 	})
 	if err != nil {
@@ -193,6 +196,15 @@ func askForDirectories(live client.Reader, log logr.Logger) func(context.Context
 	}
 }
 
+func listsReady(identities *store.Store) healthz.Checker {
+	return func(*http.Request) error {
+		if !identities.Listable() {
+			return errors.New("not everybody is in the lists yet")
+		}
+		return nil
+	}
+}
+
 func newHandler(
 	ctx context.Context, mgr manager.Manager, f *serverFlags, audit *server.AuditLog, tracer *tracing.Tracer, log logr.Logger,
 ) (*server.Handler, *server.Activity, error) {
@@ -205,7 +217,7 @@ func newHandler(
 	if _, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.ScimDirectory{}, cache.BlockUntilSynced(false)); err != nil {
 		return nil, nil, fmt.Errorf("watching ScimDirectories: %w", err)
 	}
-	if err := store.SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := store.SetupServerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, nil, err
 	}
 	identities, err := store.New(store.Config{
@@ -217,6 +229,10 @@ func newHandler(
 	}
 	if err := identities.Watch(ctx, mgr.GetCache()); err != nil {
 		return nil, nil, fmt.Errorf("keeping the lists of the store: %w", err)
+	}
+	// The lists follow the caches, a second later where there are many users. Until they are complete most requests are answered 429.
+	if err := mgr.AddReadyzCheck("lists", listsReady(identities)); err != nil {
+		return nil, nil, fmt.Errorf("adding /readyz: %w", err)
 	}
 	metrics, err := server.NewMetrics()
 	if err != nil {

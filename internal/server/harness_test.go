@@ -92,7 +92,7 @@ func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
 	t.Helper()
 	kube := newKube(t)
 	config, scheme := apiserver.Config(), kube.Scheme()
-	informers, err := cache.New(config, cache.Options{Scheme: scheme})
+	informers, err := cache.New(config, cache.Options{Scheme: scheme, DefaultTransform: store.Lean(), ByObject: store.ServerCacheOptions()})
 	must(t, err)
 	s := &scim{
 		t: t, kube: kube, cache: informers, clock: testclock.NewFakePassiveClock(time.Now()), log: &lines{},
@@ -100,7 +100,7 @@ func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
 	}
 	_, err = informers.GetInformer(t.Context(), &v1alpha1.ScimDirectory{}, cache.BlockUntilSynced(false))
 	must(t, err)
-	must(t, store.SetupIndexes(t.Context(), informers))
+	must(t, store.SetupServerIndexes(t.Context(), informers))
 	identities, err := store.New(store.Config{Client: kube, Cache: informers, Log: s.log.logger(), Matching: store.CachedMatching(informers)})
 	must(t, err)
 	must(t, identities.Watch(t.Context(), informers))

@@ -193,10 +193,10 @@ func (s *Store) fence(ctx context.Context, point failpoint.Point, obj client.Obj
 // objects with one name the same one is preferred everywhere. What looks like the rest of a create that was just cut off is passed
 // over: the identity provider sends that create again, and an answer of 409 to it would be an error for good.
 func (s *Store) giveToBearer(ctx context.Context, want seizure) error {
-	if !s.synced() {
+	if !s.knowsBearers() {
 		return tryAgain(textNotSynced, nil)
 	}
-	bearers, err := bearersOf(ctx, s.cache, want.kind, v1alpha1.ClaimName(want.kind.attribute, want.value))
+	bearers, err := s.bearersOf(ctx, want.kind, v1alpha1.ClaimName(want.kind.attribute, want.value))
 	if err != nil {
 		return fmt.Errorf("look for who bears the name: %w", err)
 	}

@@ -22,8 +22,8 @@ type creation struct {
 // createBearer is the create of the design note, for users and roles alike: look whether the name is free, create the object,
 // take the claim, which is the commit, and read the object back. On success obj is as it was read back.
 func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation) error {
-	if !s.synced() {
-		// Taking a free name looks into the cache for its bearers; refusing here leaves nothing behind.
+	if !s.knowsBearers() {
+		// Taking a free name looks for its bearers; refusing here leaves nothing behind.
 		return tryAgain(textNotSynced, nil)
 	}
 	want := seizure{kind: kindOf(obj), value: valueOf(obj), fence: c.fence, write: c.claim}

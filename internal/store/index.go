@@ -24,28 +24,43 @@ const (
 	IndexSlice = "store.slice"
 	// IndexRole finds ScimRoleSlices by spec.role.
 	IndexRole = "store.role"
-	// IndexOwner finds ScimClaims by their owner.
-	IndexOwner = "store.owner"
 )
 
-// SetupIndexes registers on a cache what a Store and the claims controller look up in it. It must run before the cache starts,
-// and once per cache.
-func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	indexes := []struct {
-		object client.Object
-		name   string
-		of     func(client.Object) []string
-	}{
-		{&v1alpha1.ScimUser{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
-		{&v1alpha1.ScimRole{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
-		{&v1alpha1.ScimUser{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
-		{&v1alpha1.ScimRole{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+// index is how objects of one kind are found in a cache.
+type index struct {
+	object client.Object
+	name   string
+	of     func(client.Object) []string
+}
+
+// memberIndexes are what every Store looks up in its cache.
+func memberIndexes() []index {
+	return []index{
 		{&v1alpha1.ScimRole{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Members }},
-		{&v1alpha1.ScimRole{}, IndexSlice, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Slices }},
 		{&v1alpha1.ScimRoleSlice{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRoleSlice).Spec.Members }},
-		{&v1alpha1.ScimRoleSlice{}, IndexRole, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimRoleSlice).Spec.Role} }},
-		{&v1alpha1.ScimClaim{}, IndexOwner, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimClaim).Spec.Owner} }},
 	}
+}
+
+// SetupIndexes registers on a cache what controllers, and a Store that does not Watch, look up in it. It must run before the cache
+// starts, and once per cache.
+func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	return register(ctx, indexer, append(memberIndexes(),
+		index{&v1alpha1.ScimUser{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		index{&v1alpha1.ScimRole{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		index{&v1alpha1.ScimUser{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		index{&v1alpha1.ScimRole{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		index{&v1alpha1.ScimRole{}, IndexSlice, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Slices }},
+		index{&v1alpha1.ScimRoleSlice{}, IndexRole, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimRoleSlice).Spec.Role} }},
+	))
+}
+
+// SetupServerIndexes registers on a cache what a Store looks up in it that has its lists by Watch. It must run before the cache starts,
+// and once per cache. An index keeps a set for each of its values, several hundred bytes, so a server has none that it does not read.
+func SetupServerIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	return register(ctx, indexer, memberIndexes())
+}
+
+func register(ctx context.Context, indexer client.FieldIndexer, indexes []index) error {
 	for _, index := range indexes {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.of); err != nil {
 			return fmt.Errorf("index %T by %s: %w", index.object, index.name, err)
@@ -54,8 +69,19 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
+// knowsBearers says whether bearersOf knows all that the cluster had when this process began.
+func (s *Store) knowsBearers() bool { return s.synced() && (s.lists == nil || s.Listable()) }
+
 // bearersOf lists the objects in the cache that are alive and need the claim, oldest first. They belong to the cache.
-func bearersOf(ctx context.Context, cache client.Reader, k kind, claimName string) ([]client.Object, error) {
+func (s *Store) bearersOf(ctx context.Context, k kind, claimName string) ([]client.Object, error) {
+	if s.lists != nil {
+		return oldestAlive(s.lists.bearersOf(k, claimName)), nil
+	}
+	return cachedBearers(ctx, s.cache, k, claimName)
+}
+
+// cachedBearers is bearersOf by IndexClaim.
+func cachedBearers(ctx context.Context, cache client.Reader, k kind, claimName string) ([]client.Object, error) {
 	var found []client.Object
 	switch k {
 	case userKind:

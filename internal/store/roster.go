@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +21,8 @@ type roster[T client.Object] struct {
 	news uint64
 	// listed has the bearers that count, by the shelves that they are on.
 	listed map[shelf]*ordered[T]
+	// waiting has the names of the bearers that do not count, which are few, by the claim that they need.
+	waiting map[string][]string
 }
 
 // shelf is a list of objects that go together: those of a directory, all local ones (the zero shelf), or the local ones that a
@@ -58,7 +61,9 @@ type claimSeen struct {
 }
 
 func newRoster[T client.Object]() *roster[T] {
-	return &roster[T]{bearers: map[string]bearer[T]{}, claims: map[string]claimSeen{}, listed: map[shelf]*ordered[T]{}}
+	return &roster[T]{
+		bearers: map[string]bearer[T]{}, claims: map[string]claimSeen{}, listed: map[shelf]*ordered[T]{}, waiting: map[string][]string{},
+	}
 }
 
 // put takes an object as it is now.
@@ -72,7 +77,9 @@ func (r *roster[T]) put(obj T) {
 	} else {
 		next.claim = ClaimNameOf(obj)
 	}
-	r.unlist(old)
+	if known {
+		r.unlist(old)
+	}
 	r.list(next)
 }
 
@@ -80,8 +87,10 @@ func (r *roster[T]) put(obj T) {
 func (r *roster[T]) drop(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.unlist(r.bearers[name])
-	delete(r.bearers, name)
+	if old, known := r.bearers[name]; known {
+		r.unlist(old)
+		delete(r.bearers, name)
+	}
 }
 
 // claimed takes a claim as it is now: the object that it names, and its resourceVersion. owner is empty when the claim is gone.
@@ -137,6 +146,7 @@ func (r *roster[T]) list(b bearer[T]) {
 	b.counts = alive(b.object) && r.claims[b.claim].owner == name
 	r.bearers[name] = b
 	if !b.counts {
+		r.waiting[b.claim] = append(r.waiting[b.claim], name)
 		return
 	}
 	for _, at := range shelvesOf(b.object) {
@@ -149,9 +159,10 @@ func (r *roster[T]) list(b bearer[T]) {
 	}
 }
 
-// unlist takes a bearer off its shelves, if it is on them.
+// unlist undoes list, but for what the bearer is known as.
 func (r *roster[T]) unlist(b bearer[T]) {
 	if !b.counts {
+		r.unwait(b)
 		return
 	}
 	for _, at := range shelvesOf(b.object) {
@@ -160,6 +171,27 @@ func (r *roster[T]) unlist(b bearer[T]) {
 			delete(r.listed, at)
 		}
 	}
+}
+
+func (r *roster[T]) unwait(b bearer[T]) {
+	rest := slices.DeleteFunc(r.waiting[b.claim], func(name string) bool { return name == b.object.GetName() })
+	if r.waiting[b.claim] = rest; len(rest) == 0 {
+		delete(r.waiting, b.claim)
+	}
+}
+
+// bearersOf lists the objects that need a claim, in no order.
+func (r *roster[T]) bearersOf(claim string) []T {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var found []T
+	if owner, known := r.bearers[r.claims[claim].owner]; known && owner.counts && owner.claim == claim {
+		found = append(found, owner.object)
+	}
+	for _, name := range r.waiting[claim] {
+		found = append(found, r.bearers[name].object)
+	}
+	return found
 }
 
 // part copies at most count objects from position from on of what the directory sees, and says how many there are in all. local is
@@ -202,4 +234,20 @@ func (r *rosters) claimed(claim, owner, version string) {
 	default:
 		r.roles.claimed(claim, owner, version)
 	}
+}
+
+// bearersOf lists the objects of a kind that need a claim, in no order.
+func (r *rosters) bearersOf(k kind, claim string) []client.Object {
+	if k == userKind {
+		return objects(r.users.bearersOf(claim))
+	}
+	return objects(r.roles.bearersOf(claim))
+}
+
+func objects[T client.Object](list []T) []client.Object {
+	out := make([]client.Object, 0, len(list))
+	for _, object := range list {
+		out = append(out, object)
+	}
+	return out
 }

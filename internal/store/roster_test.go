@@ -33,6 +33,18 @@ func (w truth) list(directory string, local v1alpha1.MatchPolicy) []*v1alpha1.Sc
 	return found
 }
 
+// bearersOf are those who need the claim, whether they count or not, by name.
+func (w truth) bearersOf(claim string) []*v1alpha1.ScimUser {
+	found := []*v1alpha1.ScimUser{}
+	for _, user := range w.users {
+		if ClaimNameOf(user) == claim {
+			found = append(found, user)
+		}
+	}
+	sortByName(found)
+	return found
+}
+
 // number draws one of few numbers, so that names, times and directories repeat.
 func number(t *rapid.T, of int) int { return rapid.IntRange(0, of-1).Draw(t, "n") }
 
@@ -87,6 +99,14 @@ func TestRosterIsTheNaiveList(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
+				for _, userName := range []string{"ada", "grace", "edsger", "tony", "nobody"} {
+					claim := v1alpha1.ClaimName(v1alpha1.ClaimUserName, userName)
+					want, got := names(w.bearersOf(claim)), names(lists.users.bearersOf(claim))
+					slices.Sort(got)
+					if !slices.Equal(got, want) {
+						t.Fatalf("who needs the claim of %s: %v, want %v", userName, got, want)
+					}
+				}
 				for _, directory := range []string{"", "okta", "entra", "nobody's"} {
 					for _, local := range []v1alpha1.MatchPolicy{v1alpha1.MatchReject, v1alpha1.MatchReview, v1alpha1.MatchLink} {
 						want := w.list(directory, local)

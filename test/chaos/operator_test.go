@@ -53,8 +53,8 @@ type operator struct {
 
 // part is one process of the operator. When it dies it is started again, as a kubelet would.
 type part struct {
-	operator                 *operator
-	name, health, kubeconfig string
+	operator                          *operator
+	name, health, profile, kubeconfig string
 	// address is where a server listens.
 	address string
 	args    []string
@@ -138,9 +138,11 @@ func (o *operator) newPart(t *testing.T, name, command, account string, args ...
 	t.Cleanup(proxy.Stop)
 	config, err := install.TokenConfigAt(t.Context(), o.api, o.kube, namespace, account)
 	must(t, err)
-	p := &part{operator: o, name: name, proxy: proxy, health: freeAddress(t), kubeconfig: filepath.Join(o.dir, name+".kubeconfig")}
+	p := &part{
+		operator: o, name: name, proxy: proxy, health: freeAddress(t), profile: freeAddress(t), kubeconfig: filepath.Join(o.dir, name+".kubeconfig"),
+	}
 	must(t, controlplane.WriteKubeconfig(p.kubeconfig, proxy.Config(config.BearerToken), namespace))
-	p.args = append([]string{command, "--namespace=" + namespace, "--health-address=" + p.health, "--metrics-address=0"}, args...)
+	p.args = append([]string{command, "--namespace=" + namespace, "--health-address=" + p.health, "--metrics-address=0", "--profile-address=" + p.profile}, args...)
 	t.Cleanup(func() { p.stop() })
 	return p
 }

@@ -49,6 +49,8 @@ type Proxy struct {
 	expired map[string]bool
 	// past is the resourceVersion of the state in which lists are answered; empty for the present.
 	past string
+	// watches is how many watches are open.
+	watches int
 	// cut ends all watches that run.
 	cut context.CancelCauseFunc
 	run context.Context //nolint:containedctx // one for all watches that run, until they are cut

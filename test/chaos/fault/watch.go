@@ -79,13 +79,27 @@ func (p *Proxy) watch(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(gone()) // Whoever has hung up watches again.
 		return
 	}
-	p.mu.Lock()
-	run := p.run
-	p.mu.Unlock()
+	run := p.opened(1)
+	defer p.opened(-1)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(run, cancel)()
 	p.forward.ServeHTTP(&lines{ResponseWriter: w, proxy: p, ctx: ctx, resource: resourceOf(r.URL.Path)}, r.WithContext(ctx))
+}
+
+// opened counts a watch that is opened, or closed, and gives what ends those that run.
+func (p *Proxy) opened(by int) context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watches += by
+	return p.run
+}
+
+// Watches is how many watches are open now.
+func (p *Proxy) Watches() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watches
 }
 
 // OnEvent has every event of a watch pass through a function, which gives the lines that the process gets in its place; nil ends that.
