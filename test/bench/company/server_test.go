@@ -54,10 +54,11 @@ func (f *figures) ratio() float64 { return f.oursRate / f.rawRate }
 // served is a company whose SCIM server is measured.
 type served struct {
 	*company
-	rest  *rest.RESTClient
-	heap  int64
-	all   []figures
-	serve *workload
+	// rest is an administrator's client, and owner one of the SCIM server's account.
+	rest, owner *rest.RESTClient
+	heap        int64
+	all         []figures
+	serve       *workload
 }
 
 // BenchmarkServer measures the SCIM server as it ships against the API server that it writes to, with as many requests at the same time, in
@@ -69,6 +70,8 @@ func BenchmarkServer(b *testing.B) {
 			s := &served{company: found(b, n)}
 			var err error
 			s.rest, err = rest.UnversionedRESTClientFor(rawConfig(s.config))
+			must(b, err)
+			s.owner, err = rest.UnversionedRESTClientFor(rawConfig(s.account(b, serverAccount)))
 			must(b, err)
 			s.serve = newWorkload(b, s)
 			b.Run("Heap", func(b *testing.B) {

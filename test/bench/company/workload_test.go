@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -67,6 +68,7 @@ func (w *workload) operations() []operation {
 			_, err := w.create(ctx, "/Users", w.person(fmt.Sprintf("new.%d.%d", c, n)))
 			return err
 		}},
+		{name: "what a POST asks of the API server, raw", count: 800, raw: w.rawCreate, ours: w.rawPOST},
 		{name: "PUT that changes nothing", count: 2000, goal: 0.5, raw: w.rawGet, ours: func(ctx context.Context, c, _ int) error {
 			return w.scim.send(ctx, http.MethodPut, "/Users/"+userID(c), w.echoes[c], http.StatusOK)
 		}},
@@ -104,6 +106,33 @@ func (w *workload) rawCreate(ctx context.Context, client, n int) error {
 		return err
 	}
 	_, err = w.rest.Post().Resource("scimusers").Body(body).DoRaw(ctx)
+	return err
+}
+
+// rawPOST makes the four requests of a POST without a SCIM server: it looks for the claim, creates the user and the claim, and reads the user. So it is
+// what the POST could be at best.
+func (w *workload) rawPOST(ctx context.Context, client, n int) error {
+	u := w.user(n % w.users)
+	u.APIVersion, u.Kind, u.Name = v1alpha1.GroupVersion.String(), "ScimUser", fmt.Sprintf("raw-%d-%d-%d", w.round, client, n)
+	u.Spec.UserName = u.Name + "@example.com"
+	c := claim(v1alpha1.ClaimUserName, u.Spec.UserName, u.Name)
+	c.APIVersion, c.Kind = v1alpha1.GroupVersion.String(), "ScimClaim"
+	if _, err := w.owner.Get().Resource("scimclaims").Name(c.Name).DoRaw(ctx); !apierrors.IsNotFound(err) {
+		return fmt.Errorf("%s is taken: %w", u.Spec.UserName, err)
+	}
+	for _, object := range []struct {
+		resource string
+		is       any
+	}{{"scimusers", u}, {"scimclaims", c}} {
+		body, err := json.Marshal(object.is)
+		if err != nil {
+			return err
+		}
+		if _, err := w.owner.Post().Resource(object.resource).Body(body).DoRaw(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := w.owner.Get().Resource("scimusers").Name(u.Name).DoRaw(ctx)
 	return err
 }
 
