@@ -154,7 +154,7 @@ type AppAccountStatus struct {
 	Changes []string `json:"changes,omitempty"`
 
 	// input is a hash of what the account was last made of. As long as it is the same, and nobody else changes the account, there is
-	// nothing to do.
+	// nothing to do. It is absent while the account is being changed, and until that has succeeded.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64

@@ -26,6 +26,9 @@ func setReady(status *v1alpha1.AppAccountStatus, is metav1.ConditionStatus, reas
 	apimeta.SetStatusCondition(&status.Conditions, metav1.Condition{Type: v1alpha1.AccountReady, Status: is, Reason: reason, Message: message})
 }
 
+// unsure says that the account may be anything from what it was last made of to what it is about to be made.
+func unsure(status *v1alpha1.AppAccountStatus) { status.Input = "" }
+
 // failed says why the account is not as it should be. What is known of the account stays.
 func failed(status *v1alpha1.AppAccountStatus, reason, message string) {
 	status.State = v1alpha1.AccountFailed

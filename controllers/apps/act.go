@@ -87,6 +87,9 @@ func (e *engine) remember(ctx context.Context, s *subject, account connector.Acc
 	}
 	given = connector.Record{Roles: unique(given.Roles), Attributes: unique(given.Attributes)}
 	return given, e.write(ctx, s, func(status *v1alpha1.AppAccountStatus) {
+		if status.Input != s.decision.Input {
+			unsure(status) // as in begin
+		}
 		status.Given = v1alpha1.GivenRecord{Roles: given.Roles, Attributes: given.Attributes}
 	})
 }

@@ -222,7 +222,7 @@ func (e *engine) write(ctx context.Context, s *subject, change func(*v1alpha1.Ap
 		return nil
 	}
 	if err != nil {
-		e.memory.written(s.id, nil)
+		// Whether it was written is not known. What was written before that is, and the cache may be older.
 		return fmt.Errorf("write status: %w", err)
 	}
 	s.account = changed
@@ -237,6 +237,9 @@ func (e *engine) act(ctx context.Context, use *lease, s *subject, urgent bool) (
 		return 0, e.preview(ctx, use, s)
 	}
 	if err := e.turn(ctx, urgent); err != nil {
+		return 0, err
+	}
+	if err := e.begin(ctx, use, s); err != nil {
 		return 0, err
 	}
 	var result outcome
@@ -267,6 +270,22 @@ func (e *engine) act(ctx context.Context, use *lease, s *subject, urgent bool) (
 	e.memory.done(s.id)
 	e.host.metrics.suspended(e.app, s, result, now.Time)
 	return e.until(s), nil
+}
+
+// begin writes down that the account is no longer what it was last made of, before that is changed. Otherwise, when what came of the change
+// cannot be written down and the account is to be as it was before, as of somebody who is suspended and back at once, nothing would tell that it
+// is not. Who loses something does not wait for it: should both writes fail, the next comparison of the app finds out.
+func (e *engine) begin(ctx context.Context, use *lease, s *subject) error {
+	ensures := s.decision.Action == accounts.ActEnsure
+	if s.account.Status.Input == s.decision.Input || ensures && !use.caps.KeepsRecord {
+		return nil // It is a repair, or remember does it.
+	}
+	err := e.write(ctx, s, unsure)
+	if err == nil || ensures {
+		return err
+	}
+	e.log.Info("The status could not be written before an account is taken", "user", s.id, "reason", err.Error())
+	return nil
 }
 
 // failed writes down why. What may pass is tried again; what does not is tried again when something changes, and with each comparison of the

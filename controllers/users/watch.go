@@ -56,7 +56,7 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("users").
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Watches(&v1alpha1.ScimUser{}, editedUser(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, r.echoes.Predicate()))).
+		Watches(&v1alpha1.ScimUser{}, r.editedUser(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, r.echoes.Predicate()))).
 		Watches(&v1alpha1.ScimClaim{}, handler.EnqueueRequestsFromMapFunc(r.usersOfClaim)).
 		Watches(&v1alpha1.ScimClaim{}, r.membersByClaim()).
 		Watches(&v1alpha1.ScimDirectory{}, handler.EnqueueRequestsFromMapFunc(r.usersOfDirectory), changed).
@@ -73,15 +73,31 @@ func SetupWithManager(ctx context.Context, mgr ctrl.Manager, options Options) er
 // editDelay lets the access controller hear first of a change that takes access away: status then waits until it is gone.
 const editDelay = 100 * time.Millisecond
 
+// claimDelay is how long the status of a new user waits for the user's claim, which is created right after the user. Its event brings the user at
+// once, and without the wait each push would have a status written that says Pending, and then another.
+const claimDelay = time.Second
+
 // editedUser is the user itself.
-func editedUser() handler.EventHandler {
+func (r *reconciler) editedUser() handler.EventHandler {
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { q.Add(request(e.Object.GetName())) },
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
+			if e.IsInInitialList || r.isClaimed(ctx, e.Object) {
+				q.Add(request(e.Object.GetName()))
+				return
+			}
+			q.AddAfter(request(e.Object.GetName()), claimDelay)
+		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
 			q.AddAfter(request(e.ObjectNew.GetName()), editDelay)
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { q.Add(request(e.Object.GetName())) },
 	}
+}
+
+// isClaimed says whether the claim of a user's name has been seen.
+func (r *reconciler) isClaimed(ctx context.Context, user client.Object) bool {
+	claim := &v1alpha1.ScimClaim{}
+	return r.client.Get(ctx, client.ObjectKey{Name: store.ClaimNameOf(user)}, claim, client.UnsafeDisableDeepCopy) == nil
 }
 
 func request(name string) ctrl.Request {

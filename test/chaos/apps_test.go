@@ -67,6 +67,15 @@ func appFlows() []flow {
 		{name: "account suspended and back", app: true, back: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {
 			return all(func() error { return s.DeactivateUser(ctx, s.ids["ada"]) }, func() error { return s.ActivateUser(ctx, s.ids["ada"]) })
 		}, want: everybody},
+		{name: "account back and suspended again", app: true, back: true, setup: func(ctx context.Context, s *scene) error {
+			return all(
+				func() error { return appTeam(nil)(ctx, s) },
+				func() error { return s.DeactivateUser(ctx, s.ids["ada"]) },
+				func() error { return s.await(ctx, map[string][]string{"view": {"bob"}}) },
+			)
+		}, act: func(ctx context.Context, s *scene) error {
+			return all(func() error { return s.ActivateUser(ctx, s.ids["ada"]) }, func() error { return s.DeactivateUser(ctx, s.ids["ada"]) })
+		}, want: map[string][]string{"view": {"bob"}}},
 		{name: "account renamed", app: true, setup: appTeam(nil), act: func(ctx context.Context, s *scene) error {
 			return s.rename(ctx, s.Client, "eve")
 		}, want: map[string][]string{"view": {"bob", "eve"}}},

@@ -33,7 +33,7 @@ type AppAccountStatusApplyConfiguration struct {
 	// changes are what spec.mode Enforce, or spec.drift.policy Repair, would do, in words.
 	Changes []string `json:"changes,omitempty"`
 	// input is a hash of what the account was last made of. As long as it is the same, and nobody else changes the account, there is
-	// nothing to do.
+	// nothing to do. It is absent while the account is being changed, and until that has succeeded.
 	Input *string `json:"input,omitempty"`
 	// lastChangeTime is when the operator last changed the account.
 	LastChangeTime *metav1.Time `json:"lastChangeTime,omitempty"`
