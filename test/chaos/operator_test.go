@@ -62,6 +62,8 @@ type part struct {
 
 	mu      sync.Mutex
 	process *controlplane.Process
+	// born is when the process was started.
+	born time.Time
 }
 
 func startOperator(t *testing.T) *operator {
@@ -150,11 +152,18 @@ func (o *operator) newPart(t *testing.T, name, command, account string, args ...
 func (p *part) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.born = time.Now()
 	var err error
 	p.process, err = controlplane.StartProcess(controlplane.Command{
 		Name: p.name, Path: p.operator.program, Args: p.args, Env: []string{"KUBECONFIG=" + p.kubeconfig}, LogDir: p.operator.dir,
 	})
 	return err
+}
+
+func (p *part) started() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.born
 }
 
 // kill is SIGKILL, and a new process at once.
