@@ -277,8 +277,9 @@ func (e *engine) act(ctx context.Context, use *lease, s *subject, urgent bool) (
 // is not. Who loses something does not wait for it: should both writes fail, the next comparison of the app finds out.
 func (e *engine) begin(ctx context.Context, use *lease, s *subject) error {
 	ensures := s.decision.Action == accounts.ActEnsure
-	if s.account.Status.Input == s.decision.Input || ensures && !use.caps.KeepsRecord {
-		return nil // It is a repair, or remember does it.
+	made := s.account.Status.Input
+	if made == "" || made == s.decision.Input || ensures && !use.caps.KeepsRecord {
+		return nil // It is new, or a repair, or remember does it.
 	}
 	err := e.write(ctx, s, unsure)
 	if err == nil || ensures {
