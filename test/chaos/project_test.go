@@ -201,6 +201,10 @@ func timeless(value any) any {
 			switch {
 			case strings.HasSuffix(key, "Time"), strings.HasSuffix(key, "Since"), strings.HasSuffix(key, "At"), key == "observedGeneration",
 				key == "time", key == "digest", key == "uid", key == "people", key == "input", key == "accountID":
+			case key == "passes":
+				kept[key] = summed(inner)
+			case key == "peaks":
+				kept[key] = highest(inner)
 			default:
 				kept[key] = timeless(inner)
 			}
@@ -214,4 +218,34 @@ func timeless(value any) any {
 		return list
 	}
 	return value
+}
+
+// summed are the people whom a guard let pass, by why. It counts those of a minute together, and in which minute somebody passes is chance.
+func summed(passes any) map[string]int64 {
+	sum := map[string]int64{}
+	for _, pass := range listOf(passes) {
+		reason, _, _ := unstructured.NestedString(pass, "reason")
+		count, _, _ := unstructured.NestedInt64(pass, "count")
+		sum[reason] += count
+	}
+	return sum
+}
+
+// highest is the most people that a guard has seen: it keeps that for each minute.
+func highest(peaks any) (most int64) {
+	for _, peak := range listOf(peaks) {
+		count, _, _ := unstructured.NestedInt64(peak, "count")
+		most = max(most, count)
+	}
+	return most
+}
+
+func listOf(value any) (maps []map[string]any) {
+	list, _ := value.([]any)
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			maps = append(maps, m)
+		}
+	}
+	return maps
 }
