@@ -178,6 +178,9 @@ func (r *roster[T]) unwait(b bearer[T]) {
 	if r.waiting[b.claim] = rest; len(rest) == 0 {
 		delete(r.waiting, b.claim)
 	}
+	if len(r.waiting) == 0 {
+		r.waiting = map[string][]string{} // At the start all were in it, and a map does not shrink.
+	}
 }
 
 // bearersOf lists the objects that need a claim, in no order.

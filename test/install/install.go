@@ -116,7 +116,9 @@ func TokenConfig(ctx context.Context, kube client.Client, namespace, account str
 // TokenConfigAt is TokenConfig for the API server that the client talks to.
 func TokenConfigAt(ctx context.Context, cluster *rest.Config, kube client.Client, namespace, account string) (*rest.Config, error) {
 	owner := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
-	request := &authenticationv1.TokenRequest{}
+	// Nobody makes it anew, as a kubelet would, and the longest tests take more than the hour that a token is good for otherwise.
+	day := int64(24 * 60 * 60)
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}
 	if err := kube.SubResource("token").Create(ctx, owner, request); err != nil {
 		return nil, fmt.Errorf("make a token for %s: %w", account, err)
 	}
