@@ -59,13 +59,17 @@ func (all shards) each(n int, do func(o *operator, i int)) {
 	workers.Wait()
 }
 
-// learn plays all flows without a fault.
+// quiet is for how long nothing may be written when all flows have come to their ends, with FULL=1.
+const quiet = 2 * time.Minute
+
+// learn plays all flows without a fault, and removes them when all have been played.
 func (all shards) learn(t *testing.T, chosen []flow) map[string]*reference {
 	t.Helper()
 	learnt := make([]*reference, len(chosen))
+	scenes := make([]*scene, len(chosen))
 	errs := make([]error, len(chosen))
 	all.each(len(chosen), func(o *operator, i int) {
-		learnt[i], errs[i] = o.learn(t.Context(), chosen[i], fmt.Sprintf("learn%02dx", i))
+		learnt[i], scenes[i], errs[i] = o.learn(t.Context(), chosen[i], fmt.Sprintf("learn%02dx", i))
 	})
 	references := map[string]*reference{}
 	for i, f := range chosen {
@@ -74,7 +78,34 @@ func (all shards) learn(t *testing.T, chosen []flow) map[string]*reference {
 		}
 		references[f.name] = learnt[i]
 	}
+	if step(t) == 1 {
+		all.assertQuiet(t)
+	}
+	all.each(len(scenes), func(_ *operator, i int) {
+		if err := scenes[i].close(t.Context()); err != nil {
+			t.Errorf("%s: %v", chosen[i].name, err)
+		}
+	})
 	return references
+}
+
+// assertQuiet wants that nobody writes anything although there is all that the flows led to.
+func (all shards) assertQuiet(t *testing.T) {
+	t.Helper()
+	for _, o := range all {
+		for _, p := range o.parts() {
+			p.proxy.Begin(nil)
+		}
+	}
+	must(t, pause(t.Context(), quiet))
+	for _, o := range all {
+		for _, p := range o.parts() {
+			for _, write := range p.proxy.Writes() {
+				t.Errorf("%s wrote at rest: %s", p.name, write)
+			}
+		}
+	}
+	t.Logf("the flows had come to their ends, and were looked at for %s", quiet)
 }
 
 // reported is after how many plans there is a word of how far they are.

@@ -62,8 +62,8 @@ type part struct {
 
 	mu      sync.Mutex
 	process *controlplane.Process
-	// born is when the process was started.
-	born time.Time
+	// killed is when the process was last killed in the plan that is carried out.
+	killed time.Time
 }
 
 func startOperator(t *testing.T) *operator {
@@ -152,7 +152,6 @@ func (o *operator) newPart(t *testing.T, name, command, account string, args ...
 func (p *part) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.born = time.Now()
 	var err error
 	p.process, err = controlplane.StartProcess(controlplane.Command{
 		Name: p.name, Path: p.operator.program, Args: p.args, Env: []string{"KUBECONFIG=" + p.kubeconfig}, LogDir: p.operator.dir,
@@ -160,15 +159,22 @@ func (p *part) start() error {
 	return err
 }
 
-func (p *part) started() time.Time {
+func (p *part) lastKilled() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.born
+	return p.killed
+}
+
+func (p *part) setKilled(at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = at
 }
 
 // kill is SIGKILL, and a new process at once.
 func (p *part) kill() {
 	p.stop()
+	p.setKilled(time.Now())
 	if err := p.start(); err != nil {
 		panic(err)
 	}

@@ -63,7 +63,7 @@ func (o *operator) play(ctx context.Context, f flow, tag string, broken func(*sc
 func (o *operator) rest(ctx context.Context, long time.Duration) error {
 	since := time.Now()
 	for _, p := range o.parts() {
-		if begun := p.started().Add(certain - long); begun.After(since) {
+		if begun := p.lastKilled().Add(certain - long); begun.After(since) {
 			since = begun
 		}
 	}
@@ -77,8 +77,8 @@ func (o *operator) rest(ctx context.Context, long time.Duration) error {
 	})
 }
 
-// learn plays a flow without a fault.
-func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, error) {
+// learn plays a flow without a fault, and leaves it as it is in the end.
+func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, *scene, error) {
 	s, err := o.play(ctx, f, tag, func(*scene) (func(), error) {
 		for _, p := range o.parts() {
 			p.proxy.Begin(nil)
@@ -86,13 +86,13 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, e
 		return nil, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.await(ctx, f.want); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := s.rest(ctx, certain); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := &reference{writes: map[string][]fault.Write{}, plans: f.back}
 	for _, p := range o.parts() {
@@ -100,7 +100,7 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, e
 	}
 	p, err := s.project(ctx)
 	r.objects = p.objects
-	return r, errors.Join(err, s.close(ctx))
+	return r, s, err
 }
 
 // await waits until exactly these people have access by each grant.
@@ -251,6 +251,7 @@ func (o *operator) carryOut(ctx context.Context, p plan, r *reference, tag strin
 	}
 	for _, part := range o.parts() {
 		part.proxy.Begin(nil)
+		part.setKilled(time.Time{}) // so that the next plan is set up as its reference was
 		err = errors.Join(err, part.ready(ctx))
 	}
 	return hit, errors.Join(err, s.close(ctx))

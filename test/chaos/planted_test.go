@@ -136,8 +136,9 @@ func firstBroken(t *testing.T, o *operator, flow, kind string) string {
 		if f.name != flow {
 			continue
 		}
-		r, err := o.learn(t.Context(), f, "learnx")
+		r, learnt, err := o.learn(t.Context(), f, "learnx")
 		must(t, err)
+		must(t, learnt.close(t.Context()))
 		for i, p := range append(writePlans(f, r), watchPlans(f)...) {
 			if p.kind != kind {
 				continue
