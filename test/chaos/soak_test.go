@@ -30,29 +30,30 @@ import (
 const (
 	// lives is how many flows are played at the same time.
 	lives = 3
-	// looks is how often the processes are looked at, when everything is at rest and gone that the flows made.
-	looks = 12
+	// usualLooks is how often the processes are looked at, when everything is at rest and gone that the flows made.
+	usualLooks = 12
 	// troubleEvery is how often a watch suffers.
 	troubleEvery = 10 * time.Second
 )
 
-// TestSoak plays flows of all kinds at the same time for MINUTES, with faults at a low rate, and never restarts a process. Whenever everything is
+// TestSoak plays flows of all kinds at the same time for MINUTES (with all other tests for seconds, and three looks), with faults at a low rate, and never restarts a process. Whenever everything is
 // at rest, and all that was made is gone again, each process must need what it needed before: memory, goroutines, file descriptors, watches.
 func TestSoak(t *testing.T) {
-	if os.Getenv("MINUTES") == "" {
-		t.Skip("takes as long as it is told to: make soak MINUTES=60")
+	long, looks := 15*time.Second, 3
+	if os.Getenv("MINUTES") != "" {
+		long, looks = time.Duration(positive(t, "MINUTES", 60))*time.Minute, usualLooks
 	}
-	long := time.Duration(positive(t, "MINUTES", 60)) * time.Minute
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	k := &soak{operator: startOperator(t), dice: rand.New(rand.NewPCG(seed, 0)), began: map[string]beginning{}}
+	// The app outlives the test, and must not know its people from another one.
+	k := &soak{operator: startOperator(t), tag: fmt.Sprintf("soak%06x", seed>>20&0xffffff), dice: rand.New(rand.NewPCG(seed, 0)), began: map[string]beginning{}}
 	must(t, k.rest(t.Context(), certain))
 	for _, p := range k.parts() {
 		k.began[p.name] = beginning{p.pid(), p.proxy.Watches()}
 	}
 	samples := map[string][]sample{}
-	for range looks {
-		if err := k.live(t.Context(), long/looks); err != nil {
+	for i := range looks {
+		if err := k.live(t.Context(), long/time.Duration(looks)); err != nil {
 			t.Fatal(err)
 		}
 		must(t, k.rest(t.Context(), certain))
@@ -61,6 +62,7 @@ func TestSoak(t *testing.T) {
 			must(t, err)
 			samples[p.name] = append(samples[p.name], s)
 		}
+		t.Logf("look %d of %d, after %d flows", i+1, looks, k.played)
 	}
 	t.Logf("%d flows in %s, %d writes that went wrong, %d watches that suffered\n%s", k.played, long, k.wrong, k.suffered, soakTable(k.parts(), samples))
 	for _, p := range k.parts() {
@@ -73,6 +75,8 @@ func TestSoak(t *testing.T) {
 // soak is an operator that lives for long.
 type soak struct {
 	*operator
+	// tag is what the tags of all its scenes begin with.
+	tag string
 	// began is how each process began.
 	began map[string]beginning
 
@@ -113,7 +117,7 @@ func (k *soak) live(ctx context.Context, long time.Duration) error {
 func (k *soak) flow(ctx context.Context, f flow) error {
 	k.mu.Lock()
 	k.played++
-	tag := fmt.Sprintf("soak%05dx", k.played)
+	tag := fmt.Sprintf("%sn%05dx", k.tag, k.played)
 	k.mu.Unlock()
 	s, err := k.newScene(ctx, f, tag)
 	if err != nil {
