@@ -94,8 +94,7 @@ func (s *scope) enter(change access.Change, err error) {
 
 // settle ends the revocations that this pass has seen to, or leaves them to the next one.
 func (r *Reconciler) settle(s *scope, taken []*revocation) {
-	failed := slices.ContainsFunc(s.failures, func(f failure) bool { return f.change.TakesAway() })
-	if s.transient != nil || failed {
+	if s.transient != nil || s.keepsAccess() {
 		r.revocations.again(s.request, taken)
 		return
 	}

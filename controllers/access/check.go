@@ -80,6 +80,13 @@ func spread(request reconcile.Request) time.Duration {
 // next says when to look at the grant again although nothing happens.
 func (r *Reconciler) next(s *scope) reconcile.Result {
 	result := reconcile.Result{RequeueAfter: s.wait(), Priority: new(0)}
+	if s.keepsAccess() {
+		result.Priority = new(priorityRevoke)
+	}
+	s.past.refusals++
+	if !s.isRefused() {
+		s.past.refusals = 0
+	}
 	if r.memory == nil {
 		return result
 	}

@@ -84,6 +84,8 @@ type past struct {
 	plan       access.Memory
 	// due is when the grant is to be planned without all this, to compare.
 	due time.Time
+	// refusals is the number of passes in a row in which a write was refused.
+	refusals int
 }
 
 // knownShard is what a shard of a role came to.

@@ -21,8 +21,12 @@ import (
 )
 
 const (
-	// refusedRetry is when a write is tried again that the API server refused for a reason that no watch of ours shows.
-	refusedRetry = 5 * time.Minute
+	// refusedRetry is when a write is tried again that the API server refused for a reason that no watch of ours shows, and refusedRevocation
+	// the same for one that takes access away. At first it is tried sooner, from refusedFirst on: an API server that has just started refuses
+	// everybody until it has read the roles.
+	refusedRetry      = 5 * time.Minute
+	refusedRevocation = time.Minute
+	refusedFirst      = time.Second
 	// missingRetry is when a missing slice is looked for again; slices are not watched.
 	missingRetry = time.Minute
 	// longestSleep bounds the wait for a grant's start or end, so that a corrected clock is noticed.
@@ -113,9 +117,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		log.FromContext(ctx).Info("changed bindings", "summary", tallyOf(s.done).String())
 	}
 	if s.grant == nil {
-		r.memory.forget(request)
-		r.untold.take(request)
-		return reconcile.Result{}, s.err()
+		return r.end(s)
 	}
 	r.untold.add(request, s.done)
 	if s.transient != nil {
@@ -136,6 +138,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{RequeueAfter: time.Millisecond, Priority: new(0)}, err
 	}
 	return r.next(s), s.err()
+}
+
+// end forgets a grant that is gone, unless something that it gave could not be taken away. No event would ask for that again.
+func (r *Reconciler) end(s *scope) (reconcile.Result, error) {
+	r.untold.take(s.request)
+	if s.isRefused() {
+		wait := s.refusedWait()
+		s.past.refusals++
+		return reconcile.Result{RequeueAfter: wait, Priority: new(priorityRevoke)}, s.err()
+	}
+	r.memory.forget(s.request)
+	return reconcile.Result{}, s.err()
 }
 
 // postponed says whether there is to be another pass before status is written, and when, unless it comes when no revocation is under
@@ -281,13 +295,32 @@ func (s *scope) wait() time.Duration {
 	if next := s.outcome().Next; !next.IsZero() {
 		wait = min(max(next.Sub(s.now), time.Millisecond), longestSleep)
 	}
-	if len(s.failures) > 0 || slices.ContainsFunc(s.staying, func(b staying) bool { return b.refused != nil }) {
-		wait = sooner(wait, refusedRetry)
+	if s.isRefused() {
+		wait = sooner(wait, s.refusedWait())
 	}
 	if len(s.outcome().RolesIncomplete) > 0 {
 		wait = sooner(wait, missingRetry)
 	}
 	return wait
+}
+
+// isRefused says whether something could not be written or deleted.
+func (s *scope) isRefused() bool {
+	return len(s.failures) > 0 || slices.ContainsFunc(s.staying, func(b staying) bool { return b.refused != nil })
+}
+
+// keepsAccess says whether somebody has access still because a write was refused.
+func (s *scope) keepsAccess() bool {
+	return slices.ContainsFunc(s.failures, func(f failure) bool { return f.change.TakesAway() })
+}
+
+// refusedWait is when to try again what was refused, twice as long each time.
+func (s *scope) refusedWait() time.Duration {
+	longest := refusedRetry
+	if s.keepsAccess() {
+		longest = refusedRevocation
+	}
+	return min(longest, refusedFirst<<min(s.past.refusals, 10))
 }
 
 func sooner(wait, limit time.Duration) time.Duration {

@@ -99,6 +99,7 @@ func TestWait(t *testing.T) {
 	tests := map[string]struct {
 		outcome  access.Outcome
 		failures []failure
+		refusals int
 		want     time.Duration
 		reason   string
 	}{
@@ -114,19 +115,35 @@ func TestWait(t *testing.T) {
 			reason:  "a corrected clock is noticed",
 		},
 		"refused": {
-			outcome: access.Outcome{Next: now.Add(time.Hour)}, failures: []failure{{final: true}},
+			outcome: access.Outcome{Next: now.Add(time.Hour)}, failures: []failure{{final: true}}, refusals: 100,
 			want:   refusedRetry,
 			reason: "a cure that we do not watch is found",
 		},
+		"refused once": {
+			failures: []failure{{final: true}},
+			want:     refusedFirst,
+			reason:   "an API server that has just started refuses what it does a moment later",
+		},
+		"refused thrice": {
+			failures: []failure{{final: true}}, refusals: 2,
+			want:   4 * refusedFirst,
+			reason: "one that goes on refusing is asked less and less",
+		},
+		"revocation refused": {
+			failures: []failure{{final: true, change: access.Change{Action: access.Delete}}}, refusals: 100,
+			want:   refusedRevocation,
+			reason: "nobody keeps access for minutes after the cure",
+		},
 		"slice": {
-			outcome: access.Outcome{RolesIncomplete: []string{"r"}}, failures: []failure{{}},
+			outcome: access.Outcome{RolesIncomplete: []string{"r"}}, failures: []failure{{}}, refusals: 100,
 			want:   missingRetry,
 			reason: "a slice that comes back is found",
 		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &scope{now: now, plan: access.Result{Outcomes: []access.Outcome{test.outcome}}, failures: test.failures}
+			s := &scope{now: now, plan: access.Result{Outcomes: []access.Outcome{test.outcome}}, failures: test.failures,
+				past: &past{refusals: test.refusals}}
 			if got := s.wait(); got != test.want {
 				t.Errorf("reason: %s\ngot %s, want %s", test.reason, got, test.want)
 			}
