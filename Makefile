@@ -78,8 +78,8 @@ e2e: ## Install IMAGE (after IMAGE_BEFORE by CHART_BEFORE, if given) into the cl
 		go test -tags=e2e -count=1 -timeout=60m -v -run TestCluster ./test/cluster/
 
 .PHONY: chaos
-chaos: ## Break each flow in one of STEP (40) ways, race requests, record HISTORIES (100), and break the operator itself to see all that fail. FULL=1 for all; SHARDS=2 at a time; FLOW=... for some.
-	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" CHAOS=1 FULL="$(FULL)" STEP="$(STEP)" FLOW="$(FLOW)" SHARDS="$(SHARDS)" HISTORIES="$(HISTORIES)"; set -x; \
+chaos: ## Break each flow in one of STEP (40) ways, race requests, record HISTORIES (100), and break the operator itself to see all that fail. FULL=1 for all; SHARDS=2 at a time; FLOW=... and FAULT=... for some.
+	@assets="$$(hack/controlplane/assets.sh)"; postgres="$$(hack/postgres.sh)"; export KUBEBUILDER_ASSETS="$$assets" POSTGRES_BIN="$$postgres" CHAOS=1 FULL="$(FULL)" STEP="$(STEP)" FLOW="$(FLOW)" FAULT="$(FAULT)" SHARDS="$(SHARDS)" HISTORIES="$(HISTORIES)"; set -x; \
 		go test -count=1 -timeout=600m -v $(filter-out ./...,$(ARGS)) ./test/chaos/
 
 MINUTES ?= 60

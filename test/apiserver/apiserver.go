@@ -40,13 +40,19 @@ func Start(t testing.TB) *rest.Config {
 // StartWith is Start with the additional flags of the options; everything else in them is decided here.
 func StartWith(t testing.TB, options controlplane.Options) *rest.Config {
 	t.Helper()
+	return rest.CopyConfig(StartControlPlane(t, options).Config)
+}
+
+// StartControlPlane is StartWith for a test that stops and restarts the processes.
+func StartControlPlane(t testing.TB, options controlplane.Options) *controlplane.ControlPlane {
+	t.Helper()
 	options.Dir = t.TempDir()
 	controlPlane, err := start(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { controlPlane.Stop(0) })
-	return rest.CopyConfig(controlPlane.Config)
+	return controlPlane
 }
 
 // StartBare is StartWith without the custom resource definitions, for a test that installs them as people do.

@@ -26,8 +26,9 @@ func TestChaos(t *testing.T) {
 	references := all.learn(t, chosen)
 	var plans []plan
 	for _, f := range chosen {
-		plans = append(plans, append(writePlans(f, references[f.name]), watchPlans(f)...)...)
+		plans = append(plans, slices.Concat(writePlans(f, references[f.name]), watchPlans(f), storagePlans(f, references[f.name]))...)
 	}
+	plans = slices.DeleteFunc(plans, func(p plan) bool { return !asksFor("FAULT", p.kind) })
 	t.Logf("%d flows learnt in %s: %d writes, %d plans", len(references), time.Since(began).Round(time.Second), countWrites(references), len(plans))
 	sum := all.carryOut(t, every(plans, step(t)), references)
 	t.Logf("%d of %d plans in %s, %d at a time: %d violations, %d plans whose write did not come about\n%s", sum.plans, len(plans),
@@ -128,16 +129,19 @@ func (all shards) carryOut(t *testing.T, plans []plan, references map[string]*re
 	return sum
 }
 
-// wanted are the flows whose names have the text of FLOW in them, or one of several that commas separate.
+// wanted are the flows that FLOW asks for; outside of make chaos the usual one.
 func wanted(all []flow) []flow {
-	texts := strings.Split(os.Getenv("FLOW"), ",")
-	if !asked() {
-		texts = []string{usual}
-	}
-	named := func(f flow) func(string) bool {
-		return func(text string) bool { return strings.Contains(f.name, text) }
-	}
-	return slices.DeleteFunc(all, func(f flow) bool { return !slices.ContainsFunc(texts, named(f)) })
+	return slices.DeleteFunc(all, func(f flow) bool {
+		if !asked() {
+			return f.name != usual
+		}
+		return !asksFor("FLOW", f.name)
+	})
+}
+
+// asksFor says whether a name has the text in it that an environment variable has, or one of several that commas separate.
+func asksFor(variable, name string) bool {
+	return slices.ContainsFunc(strings.Split(os.Getenv(variable), ","), func(text string) bool { return strings.Contains(name, text) })
 }
 
 // every takes one of n.
@@ -185,11 +189,8 @@ func latePlan(f flow, part string, write fault.Write) plan {
 	}}
 }
 
-// arm has all proxies count from now on, and that of one process carry out a plan.
+// arm has the proxy of one process carry out a plan.
 func (o *operator) arm(part string, p *fault.Plan) {
-	for _, each := range o.parts() {
-		each.proxy.Begin(nil)
-	}
 	o.part(part).proxy.Begin(p)
 }
 

@@ -40,6 +40,7 @@ const (
 type operator struct {
 	// program is the path of the build that runs, and dir where its files are.
 	program, dir              string
+	plane                     *controlplane.ControlPlane
 	api                       *rest.Config
 	kube                      client.Client
 	authority                 *controlplane.Authority
@@ -74,7 +75,8 @@ func startOperator(t *testing.T) *operator {
 // startBuild starts the processes of a program, with an API server of their own.
 func startBuild(t *testing.T, program string) *operator {
 	t.Helper()
-	o := &operator{program: program, dir: t.TempDir(), api: apiserver.Start(t), token: rand.Text() + rand.Text(), roots: x509.NewCertPool()}
+	plane := apiserver.StartControlPlane(t, controlplane.Options{})
+	o := &operator{program: program, dir: t.TempDir(), plane: plane, api: plane.Config, token: rand.Text() + rand.Text(), roots: x509.NewCertPool()}
 	var err error
 	o.authority, err = controlplane.NewAuthority("chaos")
 	must(t, err)

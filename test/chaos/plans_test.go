@@ -31,6 +31,8 @@ type reference struct {
 	plans bool
 	// writes are those of each part during act and after it.
 	writes map[string][]fault.Write
+	// counts are how many of what gives access were made and deleted. It is nil for a flow that ends where it began.
+	counts map[string]int
 }
 
 // play sets a flow up and lets it act. broken is called between the two, and gives what is called at the end.
@@ -44,6 +46,9 @@ func (o *operator) play(ctx context.Context, f flow, tag string, broken func(*sc
 	}
 	if err := s.rest(ctx, settled); err != nil {
 		return s, fmt.Errorf("set up: %w", err)
+	}
+	for _, p := range o.parts() {
+		p.proxy.Begin(nil)
 	}
 	after, err := broken(s)
 	if err != nil {
@@ -79,12 +84,7 @@ func (o *operator) rest(ctx context.Context, long time.Duration) error {
 
 // learn plays a flow without a fault, and leaves it as it is in the end.
 func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, *scene, error) {
-	s, err := o.play(ctx, f, tag, func(*scene) (func(), error) {
-		for _, p := range o.parts() {
-			p.proxy.Begin(nil)
-		}
-		return nil, nil
-	})
+	s, err := o.play(ctx, f, tag, func(*scene) (func(), error) { return nil, nil })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,9 +98,27 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, *
 	for _, p := range o.parts() {
 		r.writes[p.name] = p.proxy.Writes()
 	}
+	if !f.back {
+		r.counts = o.counts()
+	}
 	p, err := s.project(ctx)
 	r.objects = p.objects
 	return r, s, err
+}
+
+// counts are how many bindings and accounts were made and deleted since the scene was set up. One that is deleted and made again is no
+// difference in the end, but nobody had access in between. Users, roles and claims are not counted: a request that was broken off is
+// sent again, and what it made the first time is removed.
+func (o *operator) counts() map[string]int {
+	counts := map[string]int{}
+	for _, p := range o.parts() {
+		for write, n := range p.proxy.Done() {
+			if slices.Contains([]string{"clusterrolebindings", "rolebindings", "appaccounts"}, write.Resource) {
+				counts[write.Verb+" "+write.Resource] += n
+			}
+		}
+	}
+	return counts
 }
 
 // await waits until exactly these people have access by each grant.
@@ -193,6 +211,8 @@ type breakage struct {
 	// after ends it once act was acknowledged, and hit says whether it came about at all.
 	after func()
 	hit   func() bool
+	// whole waits until what broke is as before, so that somebody can look at what has become of the rest.
+	whole func(context.Context) error
 	// late is what still comes when everything is at rest, and may change nothing that counts. Where strict is false it may for a while.
 	late   func()
 	strict bool
@@ -244,7 +264,15 @@ func (o *operator) carryOut(ctx context.Context, p plan, r *reference, tag strin
 	if err != nil {
 		return true, err
 	}
+	if broken.whole != nil {
+		if err := broken.whole(ctx); err != nil {
+			return true, err
+		}
+	}
 	err = s.assertSame(ctx, r)
+	if diff := cmp.Diff(r.counts, o.counts()); err == nil && r.counts != nil && diff != "" {
+		err = fmt.Errorf("it was made or deleted more often or less\n-reference, +this:\n%s", diff)
+	}
 	hit = broken.hit == nil || broken.hit()
 	if err == nil && broken.late != nil {
 		err = s.assertStays(ctx, r, broken)

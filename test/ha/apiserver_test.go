@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scim-operator/scim-operator/test/apiserver/controlplane"
 	"github.com/scim-operator/scim-operator/test/release"
 )
 
@@ -33,7 +34,7 @@ func TestAPIServerKilled(t *testing.T) {
 			t.Errorf("%s is not ready %s after the API server went away: %v", server.Name, time.Since(killed), err)
 		}
 	}
-	check(t, "start the API server again", w.plane.RestartAPIServer(t.Context()))
+	check(t, "start the API server again", w.plane.Restart(t.Context(), controlplane.APIServer))
 	away := time.Since(killed)
 	t.Logf("the API server was away for %s: %s", away, w.push)
 	w.await(t)
@@ -46,7 +47,7 @@ func TestAPIServerKilled(t *testing.T) {
 	for _, server := range servers {
 		until(t, server.Name+" is not ready", func(ctx context.Context) bool { return server.CheckReady(ctx) != nil })
 	}
-	check(t, "start the API server again", w.plane.RestartAPIServer(t.Context()))
+	check(t, "start the API server again", w.plane.Restart(t.Context(), controlplane.APIServer))
 	t.Logf("the API server was away for %s: %s", time.Since(killed), w.push)
 	for _, server := range servers {
 		until(t, server.Name+" is ready", func(ctx context.Context) bool { return server.CheckReady(ctx) == nil })
@@ -60,7 +61,7 @@ func TestAPIServerKilled(t *testing.T) {
 func (w *world) killAPIServer(t *testing.T) time.Time {
 	t.Helper()
 	before := w.push.Throttled()
-	w.plane.KillAPIServer()
+	w.plane.Kill(controlplane.APIServer)
 	killed := time.Now()
 	until(t, "clients are told to come again", func(context.Context) bool { return w.push.Throttled()-before >= pushers/2 })
 	return killed

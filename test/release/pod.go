@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -194,10 +193,10 @@ func (p *Pod) AwaitUnready(ctx context.Context) error {
 func (p *Pod) Kill() { p.Process().Stop(0) }
 
 // Pause stops the container from running, without ending it, as a node without memory or processor time does; Resume lets it go on.
-func (p *Pod) Pause() error { return syscall.Kill(p.Process().PID(), syscall.SIGSTOP) }
+func (p *Pod) Pause() error { return p.Process().Pause() }
 
 // Resume lets a paused container go on.
-func (p *Pod) Resume() error { return syscall.Kill(p.Process().PID(), syscall.SIGCONT) }
+func (p *Pod) Resume() error { return p.Process().Resume() }
 
 // Terminate deletes the pod: Services hear of it, its hook runs, it is asked to end, and killed when it has not within its grace period.
 // It says so when it came to that.

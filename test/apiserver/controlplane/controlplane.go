@@ -37,10 +37,21 @@ type ControlPlane struct {
 	// Processes are etcd and kube-apiserver, in the order in which they were started.
 	Processes []*Process
 
-	// apiserver, serves and timeout are how to start the last of them again.
-	apiserver Command
-	serves    Probe
-	timeout   time.Duration
+	// starts are how each of them was started, and timeout is how long one may take until it serves.
+	starts  []start
+	timeout time.Duration
+}
+
+// Which of the Processes is which.
+const (
+	Etcd = iota
+	APIServer
+)
+
+// start is how a process is started, and how to see that it serves.
+type start struct {
+	command Command
+	serves  Probe
 }
 
 // Start starts etcd and kube-apiserver and returns when the API is ready and the roles view, edit and admin have their rules. On
@@ -104,44 +115,53 @@ func startOnce(ctx context.Context, options Options, files *files) (controlPlane
 	config := files.adminConfig(loopbackURL(ports[2]))
 	controlPlane.Config = config
 
-	etcd := Command{Name: "etcd", Path: filepath.Join(options.Assets, "etcd"), LogDir: options.LogDir,
-		Args: slices.Concat(files.etcdArgs(etcdURL, peerURL), options.EtcdArgs)}
-	if err := controlPlane.start(ctx, options.Timeout, etcd, files.etcdServes(etcdURL)); err != nil {
-		return controlPlane, err
-	}
-	controlPlane.apiserver = Command{Name: "kube-apiserver", Path: filepath.Join(options.Assets, "kube-apiserver"), LogDir: options.LogDir,
-		Args: slices.Concat(files.apiserverArgs(etcdURL, ports[2]), options.APIServerArgs)}
-	controlPlane.serves, controlPlane.timeout = apiserverServes(config), options.Timeout
-	if err := controlPlane.start(ctx, options.Timeout, controlPlane.apiserver, controlPlane.serves); err != nil {
-		return controlPlane, err
+	controlPlane.timeout = options.Timeout
+	controlPlane.starts = []start{{serves: files.etcdServes(etcdURL), command: Command{
+		Name: "etcd", Path: filepath.Join(options.Assets, "etcd"), LogDir: options.LogDir,
+		Args: slices.Concat(files.etcdArgs(etcdURL, peerURL), options.EtcdArgs),
+	}}, {serves: apiserverServes(config), command: Command{
+		Name: "kube-apiserver", Path: filepath.Join(options.Assets, "kube-apiserver"), LogDir: options.LogDir,
+		Args: slices.Concat(files.apiserverArgs(etcdURL, ports[2]), options.APIServerArgs),
+	}}}
+	for range controlPlane.starts {
+		controlPlane.Processes = append(controlPlane.Processes, nil)
+		if err := controlPlane.Restart(ctx, len(controlPlane.Processes)-1); err != nil {
+			return controlPlane, err
+		}
 	}
 	return controlPlane, aggregateClusterRoles(ctx, config)
 }
 
-// start starts a process and waits until it serves. The process is part of the control plane even when the wait fails, so that
-// Stop stops it.
-func (c *ControlPlane) start(ctx context.Context, timeout time.Duration, command Command, serves Probe) error {
-	process, err := StartProcess(command)
+// Kill ends Etcd or the APIServer as a crash does. What was written is there when it is started again.
+func (c *ControlPlane) Kill(which int) { c.Processes[which].Stop(0) }
+
+// Restart starts Etcd or the APIServer, which was killed, at the same address and with what it had, and returns when AwaitServing does. The
+// process is part of the control plane even when the wait fails, so that Stop stops it.
+func (c *ControlPlane) Restart(ctx context.Context, which int) error {
+	process, err := StartProcess(c.starts[which].command)
 	if err != nil {
 		return err
 	}
-	c.Processes = append(c.Processes, process)
-	return Await(ctx, timeout, process, serves)
+	c.Processes[which] = process
+	return c.AwaitServing(ctx)
 }
 
-// KillAPIServer ends kube-apiserver as a crash does. etcd goes on, and has what was written.
-func (c *ControlPlane) KillAPIServer() { c.Processes[len(c.Processes)-1].Stop(0) }
-
-// RestartAPIServer starts kube-apiserver again, which was killed, at the same address, and returns when it serves.
-func (c *ControlPlane) RestartAPIServer(ctx context.Context) error {
-	c.Processes = c.Processes[:len(c.Processes)-1]
-	return c.start(ctx, c.timeout, c.apiserver, c.serves)
+// AwaitServing waits until all processes serve. An API server whose etcd was away needs a while to find it again.
+func (c *ControlPlane) AwaitServing(ctx context.Context) error {
+	for i, process := range c.Processes {
+		if err := Await(ctx, c.timeout, process, c.starts[i].serves); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Stop stops the processes, the one that was started last first, and returns when they are gone. Each gets the grace period
 // before it is killed; zero kills at once, which suits a control plane whose data nobody will read again.
 func (c *ControlPlane) Stop(grace time.Duration) {
-	for i := len(c.Processes) - 1; i >= 0; i-- {
-		c.Processes[i].Stop(grace)
+	for _, process := range slices.Backward(c.Processes) {
+		if process != nil { // nil is one that could not be started
+			process.Stop(grace)
+		}
 	}
 }

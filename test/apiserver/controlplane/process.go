@@ -106,6 +106,12 @@ func (p *Process) Stop(grace time.Duration) {
 	<-p.done
 }
 
+// Pause stops the process from running, without ending it, as a node without memory or processor time does; Resume lets it go on.
+func (p *Process) Pause() error { return p.process.Signal(syscall.SIGSTOP) }
+
+// Resume lets a paused process go on.
+func (p *Process) Resume() error { return p.process.Signal(syscall.SIGCONT) }
+
 // signal reports whether the process was there to receive the signal.
 func (p *Process) signal(signal syscall.Signal) bool {
 	return p.process.Signal(signal) == nil

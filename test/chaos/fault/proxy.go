@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -34,6 +35,8 @@ type Proxy struct {
 	plan   *Plan
 	seen   map[Write]int
 	writes []Write
+	// done are the creates and deletes that took effect, by verb and resource.
+	done map[Write]int
 	// last is when the last write came.
 	last time.Time
 	hit  bool
@@ -82,12 +85,13 @@ func Start(upstream *rest.Config, authority *controlplane.Authority) (*Proxy, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: listener, seen: map[Write]int{}}
+	p := &Proxy{listener: listener, seen: map[Write]int{}, done: map[Write]int{}}
 	p.run, p.cut = context.WithCancelCause(context.Background())
 	quiet := log.New(io.Discard, "", 0)
 	p.forward = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport, FlushInterval: -1, ErrorLog: quiet,
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ModifyResponse: p.note,
 	}
 	p.server = &http.Server{
 		Handler: p, ErrorLog: quiet, ReadHeaderTimeout: time.Minute,
@@ -198,6 +202,14 @@ func (p *Proxy) Begin(plan *Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.plan, p.seen, p.writes, p.hit, p.late = plan, map[Write]int{}, nil, false, nil
+	p.done = map[Write]int{}
+}
+
+// Disarm forgets a plan that was not carried out.
+func (p *Proxy) Disarm() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plan = nil
 }
 
 // OnWrite has a function say what happens to each write that is in no plan; nil for nothing. It is called for one write at a time.
@@ -212,6 +224,24 @@ func (p *Proxy) Writes() []Write {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.writes)
+}
+
+// note counts a create or delete that has taken effect, whatever becomes of the answer.
+func (p *Proxy) note(answer *http.Response) error {
+	write, counts := classify(answer.Request)
+	if counts && answer.StatusCode < 300 && (write.Verb == http.MethodPost || write.Verb == http.MethodDelete) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done[write]++
+	}
+	return nil
+}
+
+// Done counts the creates and deletes since Begin that took effect, by verb and resource.
+func (p *Proxy) Done() map[Write]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.done)
 }
 
 // LastWrite is when the last write came that counts; zero for never.
