@@ -13,10 +13,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 )
 
 type reconciler struct {
 	engines *engines
+	echoes  echo.Echoes
 }
 
 // Reconcile keeps the engine of one AppConnection running as its spec says, hears what people annotate, and writes its status.
@@ -211,5 +213,6 @@ func (r *reconciler) report(ctx context.Context, app *v1alpha1.AppConnection, e 
 	if err := r.engines.client.Status().Patch(ctx, changed, patch); client.IgnoreNotFound(err) != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", err)
 	}
+	r.echoes.Wrote(changed)
 	return result, nil
 }

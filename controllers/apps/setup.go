@@ -63,7 +63,8 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 			q.AddAfter(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(e.Object)}, quiet)
 		},
 	})
-	annotated := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
+	r := &reconciler{engines: h}
+	annotated := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}, r.echoes.Predicate()))
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("apps").
@@ -75,7 +76,7 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 		Watches(&v1alpha1.ScimRoleSlice{}, h.sliceEvents()).
 		Watches(&v1alpha1.ScimClaim{}, h.claimEvents(), changed).
 		Watches(&v1alpha1.ScimDirectory{}, h.directoryEvents(), changed).
-		Complete(&reconciler{engines: h})
+		Complete(r)
 }
 
 // accountEvents concern the engine, and the numbers in the AppConnection's status.

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 	"github.com/scim-operator/scim-operator/internal/store"
 )
@@ -40,6 +41,7 @@ type reconciler struct {
 	options Options
 	// recorder tells people what they must know.
 	recorder events.EventRecorder
+	echoes   echo.Echoes
 }
 
 // conflictRetry lets the cache see what somebody else has just written to the directory.
@@ -73,6 +75,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		}
 		return ctrl.Result{}, fmt.Errorf("directory %s: write status: %w", directory.Name, client.IgnoreNotFound(err))
 	}
+	r.echoes.Wrote(changed)
 	r.announce(&directory, changed)
 	return result, nil
 }

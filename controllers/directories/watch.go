@@ -30,7 +30,7 @@ func SetupWithManager(mgr ctrl.Manager, options Options) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("directories").
-		For(&v1alpha1.ScimDirectory{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ScimDirectory{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, r.echoes.Predicate()))).
 		Watches(&v1alpha1.ScimUser{}, countLater(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, mismatchChanged()))).
 		Watches(&v1alpha1.ScimRole{}, countLater(), builder.WithPredicates(ownerChanged())).
 		Watches(&v1alpha1.ScimRole{}, handler.EnqueueRequestsFromMapFunc(r.directoriesWith), builder.WithPredicates(ownerChanged())).

@@ -94,6 +94,13 @@ func statusOf(object client.Object) any {
 		return o.Status
 	case *v1alpha1.AccessGrant:
 		return o.Status
+	case *v1alpha1.AppConnection:
+		return o.Status
+	case *v1alpha1.ScimDirectory:
+		// The server writes when it was last asked, which says nothing about the rest.
+		status := o.Status
+		status.LastRequestTime, status.Credentials = nil, nil
+		return status
 	}
 	return nil
 }

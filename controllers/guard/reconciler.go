@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
+	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
 )
 
@@ -55,8 +56,12 @@ func (g *Gate) find(ctx context.Context, name string) (*plan, error) {
 			return nil, nil
 		}
 		p := g.plan(key)
-		if p.object == nil || p.object.UID != object.UID || p.object.Generation < object.Generation {
+		switch {
+		case p.object == nil || p.object.UID != object.UID || p.object.Generation < object.Generation:
 			p.loaded = false
+		case echo.IsOlder(p.object, object):
+			// Somebody else has written its status. What was counted is known here, and is written again.
+			p.object = object
 		}
 		return p, nil
 	}

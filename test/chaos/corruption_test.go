@@ -2,13 +2,17 @@ package chaos_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -20,9 +24,11 @@ type corruption struct {
 	name string
 	// by is the account that does it; empty for an administrator, whom the policies do not let write everything.
 	by string
-	// app says that it is about the team's accounts in the app.
-	app bool
-	do  func(context.Context, *scene, client.Client) error
+	// app says that it is about the team's accounts in the app, and bobLeft that Bob has lost his access, which the guard has noted.
+	app, bobLeft bool
+	// of is the object whose status is changed, where it is none of those that a projection has.
+	of func(*scene) client.Object
+	do func(context.Context, *scene, client.Client) error
 }
 
 func corruptions() []corruption {
@@ -36,7 +42,7 @@ func corruptions() []corruption {
 			return c.Update(ctx, b)
 		}
 	}
-	return append(accountCorruptions(), []corruption{
+	return append(append(accountCorruptions(), statusCorruptions()...), []corruption{
 		{name: "somebody joins a binding", do: binding(func(b *rbacv1.ClusterRoleBinding) {
 			b.Subjects = append(b.Subjects, rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: "User", Name: "mallory@example.com"})
 		})},
@@ -99,6 +105,39 @@ func accountCorruptions() (all []corruption) {
 	return all
 }
 
+// statusCorruptions overwrite the statuses that tell people what the operator makes of what they wrote.
+func statusCorruptions() (all []corruption) {
+	directory := func(s *scene) client.Object {
+		return &v1alpha1.ScimDirectory{ObjectMeta: metav1.ObjectMeta{Name: s.tag}}
+	}
+	connection := func(s *scene) client.Object { return &v1alpha1.AppConnection{ObjectMeta: s.appMeta()} }
+	plan := func(s *scene) client.Object {
+		return &v1alpha1.AccessPlan{ObjectMeta: metav1.ObjectMeta{Name: s.tag + "-users"}}
+	}
+	for _, c := range []struct {
+		name, patch string
+		app         bool
+		of          func(*scene) client.Object
+	}{
+		{"a directory is said to be elsewhere", `{"status":{"url":"https://mallory.example.com","users":9,"conditions":[]}}`, false, directory},
+		{"a connection is said to have nobody", `{"status":{"accounts":0,"conditions":[]}}`, true, connection},
+	} {
+		all = append(all, corruption{name: c.name, by: install.ControllerAccount, app: c.app, of: c.of,
+			do: func(ctx context.Context, s *scene, hand client.Client) error {
+				return hand.Status().Patch(ctx, c.of(s), client.RawPatch("application/merge-patch+json", []byte(c.patch)))
+			}})
+	}
+	return append(all, corruption{name: "a guard is said to hold seven", by: install.ControllerAccount, bobLeft: true, of: plan,
+		do: func(ctx context.Context, s *scene, hand client.Client) error {
+			p, held := plan(s).(*v1alpha1.AccessPlan), int32(7)
+			if err := s.kube.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+				return err
+			}
+			p.Status.Held, p.Status.State, p.Status.Passes, p.Status.Conditions = &held, v1alpha1.PlanHeld, nil, nil
+			return hand.Status().Update(ctx, p)
+		}})
+}
+
 // binding is the one of the grant named view.
 func (s *scene) binding(ctx context.Context) (*rbacv1.ClusterRoleBinding, error) {
 	var all rbacv1.ClusterRoleBindingList
@@ -138,19 +177,14 @@ func (o *operator) corrupt(ctx context.Context, c corruption, by client.Client, 
 	if err != nil {
 		return err
 	}
-	prepare := team
-	if c.app {
-		prepare = appTeam(nil)
-	}
-	steps := all(
-		func() error { return prepare(ctx, s) },
-		func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob"}}) },
-		func() error { return s.rest(ctx, certain) },
-	)
-	if steps != nil {
-		return fmt.Errorf("set up: %w", steps)
+	if err := s.prepare(ctx, c); err != nil {
+		return fmt.Errorf("set up: %w", err)
 	}
 	before, err := s.project(ctx)
+	if err != nil {
+		return err
+	}
+	told, version, err := s.told(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -161,11 +195,67 @@ func (o *operator) corrupt(ctx context.Context, c corruption, by client.Client, 
 	if err != nil {
 		return err
 	}
-	if cmp.Equal(before.versions, after.versions) {
+	_, corrupted, err := s.told(ctx, c)
+	if err != nil {
+		return err
+	}
+	if before.versions == after.versions && version == corrupted {
 		return errors.New("nothing was changed")
+	}
+	if err := s.awaitTold(ctx, c, told); err != nil {
+		return err
 	}
 	if err := s.assertSame(ctx, &reference{objects: before.objects, plans: true}); err != nil {
 		return err
 	}
 	return s.close(ctx)
+}
+
+// prepare makes what is then corrupted, and waits until nothing more happens to it.
+func (s *scene) prepare(ctx context.Context, c corruption) error {
+	begin, left := team, []string{"ada", "bob"}
+	if c.app {
+		begin = appTeam(nil)
+	}
+	if c.bobLeft {
+		left = left[:1]
+		begin = func(ctx context.Context, s *scene) error {
+			return all(func() error { return team(ctx, s) }, func() error { return s.DeactivateUser(ctx, s.ids["bob"]) })
+		}
+	}
+	return all(
+		func() error { return begin(ctx, s) },
+		func() error { return s.await(ctx, map[string][]string{"view": left}) },
+		func() error { return s.rest(ctx, certain) },
+	)
+}
+
+// told is the status of the object that a corruption is of, without times, and the object's version.
+func (s *scene) told(ctx context.Context, c corruption) (status, version string, err error) {
+	if c.of == nil {
+		return "", "", nil
+	}
+	object := c.of(s)
+	if err := s.kube.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return "", "", err
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return "", "", err
+	}
+	text, err := json.MarshalIndent(timeless(content["status"]), "", " ")
+	return string(text), object.GetResourceVersion(), err
+}
+
+// awaitTold waits until the status is as it was.
+func (s *scene) awaitTold(ctx context.Context, c corruption, want string) error {
+	var got string
+	err := wait.PollUntilContextTimeout(ctx, 250*time.Millisecond, patience, true, func(ctx context.Context) (done bool, err error) {
+		got, _, err = s.told(ctx, c)
+		return got == want, err
+	})
+	if err != nil {
+		return fmt.Errorf("the status does not come back: %w\n%s", err, cmp.Diff(want, got))
+	}
+	return nil
 }

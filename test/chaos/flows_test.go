@@ -101,19 +101,15 @@ func inNamespace(ctx context.Context, s *scene) error {
 	})
 }
 
-// team makes Ada, Bob and Cy, the group Team of the first two, and a grant of view to it.
+// team makes Ada, Bob and Cy, the group Team of the first two, and a grant of view to it, and waits for their access: whoever loses it later has to
+// have had it, or whether the guard has something to note would be chance.
 func team(ctx context.Context, s *scene) error {
 	return all(
 		func() error { return s.hire(ctx, "ada", "bob", "cy") },
 		func() error { return s.group(ctx, "team", "ada", "bob") },
 		func() error { return s.grant(ctx, "view", "team", "view") },
+		func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob"}}) },
 	)
-}
-
-// enforced is the team, and its access. Whoever loses some in the course of a setup has to have had it, or whether the guard has something to note
-// would be chance.
-func enforced(ctx context.Context, s *scene) error {
-	return all(func() error { return team(ctx, s) }, func() error { return s.await(ctx, map[string][]string{"view": {"ada", "bob"}}) })
 }
 
 // all does one thing after the other, until one fails.
@@ -145,7 +141,11 @@ func peopleFlows() []flow {
 		{name: "name taken over", setup: func(ctx context.Context, s *scene) error {
 			p := s.profile("ada")
 			p.UserName = s.userName("eve")
-			return all(func() error { return enforced(ctx, s) }, func() error { _, err := s.UpdateUser(ctx, s.ids["ada"], p); return err })
+			return all(
+				func() error { return team(ctx, s) },
+				func() error { _, err := s.UpdateUser(ctx, s.ids["ada"], p); return err },
+				func() error { return s.await(ctx, map[string][]string{"view": {"bob", "eve"}}) },
+			)
 		}, act: func(ctx context.Context, s *scene) error {
 			p := s.profile("ada")
 			p.ExternalID = "another"
@@ -156,7 +156,11 @@ func peopleFlows() []flow {
 		{name: "user deactivated", setup: team, act: func(ctx context.Context, s *scene) error { return s.DeactivateUser(ctx, s.ids["ada"]) },
 			want: map[string][]string{"view": {"bob"}}},
 		{name: "user assigned again", setup: func(ctx context.Context, s *scene) error {
-			return all(func() error { return enforced(ctx, s) }, func() error { return s.DeactivateUser(ctx, s.ids["ada"]) })
+			return all(
+				func() error { return team(ctx, s) },
+				func() error { return s.DeactivateUser(ctx, s.ids["ada"]) },
+				func() error { return s.await(ctx, map[string][]string{"view": {"bob"}}) },
+			)
 		}, act: func(ctx context.Context, s *scene) error { return s.hire(ctx, "ada") },
 			want: map[string][]string{"view": {"ada", "bob"}}},
 		{name: "user deleted", setup: team, act: func(ctx context.Context, s *scene) error { return s.remove(ctx, "/Users/"+s.ids["ada"]) },
@@ -189,7 +193,7 @@ func guardFlow() flow {
 		name: "held and approved", guard: &v1alpha1.Guard{Users: v1alpha1.GuardLimit{Count: 1, Percent: &none}},
 		setup: func(ctx context.Context, s *scene) error {
 			return all(
-				func() error { return enforced(ctx, s) },
+				func() error { return team(ctx, s) },
 				func() error { return s.DeactivateUser(ctx, s.ids["ada"]) },
 				func() error { return s.DeactivateUser(ctx, s.ids["bob"]) },
 			)
