@@ -99,20 +99,20 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, *
 		r.writes[p.name] = p.proxy.Writes()
 	}
 	if !f.back {
-		r.counts = o.counts()
+		r.counts = s.counts()
 	}
 	p, err := s.project(ctx)
 	r.objects = p.objects
 	return r, s, err
 }
 
-// counts are how many bindings and accounts were made and deleted since the scene was set up. One that is deleted and made again is no
+// counts are how many of the scene's bindings and accounts were made and deleted since it was set up. One that is deleted and made again is no
 // difference in the end, but nobody had access in between. Users, roles and claims are not counted: a request that was broken off is
 // sent again, and what it made the first time is removed.
-func (o *operator) counts() map[string]int {
+func (s *scene) counts() map[string]int {
 	counts := map[string]int{}
-	for _, p := range o.parts() {
-		for write, n := range p.proxy.Done() {
+	for _, p := range s.parts() {
+		for write, n := range p.proxy.Done(s.tag) {
 			if slices.Contains([]string{"clusterrolebindings", "rolebindings", "appaccounts"}, write.Resource) {
 				counts[write.Verb+" "+write.Resource] += n
 			}
@@ -270,7 +270,7 @@ func (o *operator) carryOut(ctx context.Context, p plan, r *reference, tag strin
 		}
 	}
 	err = s.assertSame(ctx, r)
-	if diff := cmp.Diff(r.counts, o.counts()); err == nil && r.counts != nil && diff != "" {
+	if diff := cmp.Diff(r.counts, s.counts()); err == nil && r.counts != nil && diff != "" {
 		err = fmt.Errorf("it was made or deleted more often or less\n-reference, +this:\n%s", diff)
 	}
 	hit = broken.hit == nil || broken.hit()

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -35,8 +34,8 @@ type Proxy struct {
 	plan   *Plan
 	seen   map[Write]int
 	writes []Write
-	// done are the creates and deletes that took effect, by verb and resource.
-	done map[Write]int
+	// done are the creates and deletes that took effect.
+	done []done
 	// last is when the last write came.
 	last time.Time
 	hit  bool
@@ -85,7 +84,7 @@ func Start(upstream *rest.Config, authority *controlplane.Authority) (*Proxy, er
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: listener, seen: map[Write]int{}, done: map[Write]int{}}
+	p := &Proxy{listener: listener, seen: map[Write]int{}}
 	p.run, p.cut = context.WithCancelCause(context.Background())
 	quiet := log.New(io.Discard, "", 0)
 	p.forward = &httputil.ReverseProxy{
@@ -201,8 +200,7 @@ func (p *Proxy) count(write Write) *Plan {
 func (p *Proxy) Begin(plan *Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.plan, p.seen, p.writes, p.hit, p.late = plan, map[Write]int{}, nil, false, nil
-	p.done = map[Write]int{}
+	p.plan, p.seen, p.writes, p.done, p.hit, p.late = plan, map[Write]int{}, nil, nil, false, nil
 }
 
 // Disarm forgets a plan that was not carried out.
@@ -226,22 +224,38 @@ func (p *Proxy) Writes() []Write {
 	return slices.Clone(p.writes)
 }
 
-// note counts a create or delete that has taken effect, whatever becomes of the answer.
+// done is a create or delete that took effect.
+type done struct {
+	write Write
+	path  string
+}
+
+// note keeps a create or delete that has taken effect, whatever becomes of the answer. To apply what is not there is to create it.
 func (p *Proxy) note(answer *http.Response) error {
 	write, counts := classify(answer.Request)
-	if counts && answer.StatusCode < 300 && (write.Verb == http.MethodPost || write.Verb == http.MethodDelete) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.done[write]++
+	if answer.StatusCode == http.StatusCreated {
+		write.Verb = http.MethodPost
 	}
+	if !counts || answer.StatusCode >= http.StatusMultipleChoices || write.Verb != http.MethodPost && write.Verb != http.MethodDelete {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = append(p.done, done{write: write, path: answer.Request.URL.Path})
 	return nil
 }
 
-// Done counts the creates and deletes since Begin that took effect, by verb and resource.
-func (p *Proxy) Done() map[Write]int {
+// Done counts the creates and deletes since Begin that took effect and in whose path is a text, by verb and resource.
+func (p *Proxy) Done(text string) map[Write]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.done)
+	counts := map[Write]int{}
+	for _, d := range p.done {
+		if strings.Contains(d.path, text) {
+			counts[d.write]++
+		}
+	}
+	return counts
 }
 
 // LastWrite is when the last write came that counts; zero for never.
