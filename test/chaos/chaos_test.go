@@ -139,9 +139,19 @@ func wanted(all []flow) []flow {
 	})
 }
 
-// asksFor says whether a name has the text in it that an environment variable has, or one of several that commas separate.
+// asksFor says whether a name has the text in it that an environment variable has, or one of several that commas separate, and none of those that
+// begin with a minus.
 func asksFor(variable, name string) bool {
-	return slices.ContainsFunc(strings.Split(os.Getenv(variable), ","), func(text string) bool { return strings.Contains(name, text) })
+	var wanted, unwanted []string
+	for text := range strings.SplitSeq(os.Getenv(variable), ",") {
+		if not, found := strings.CutPrefix(text, "-"); found {
+			unwanted = append(unwanted, not)
+			continue
+		}
+		wanted = append(wanted, text)
+	}
+	isIn := func(text string) bool { return strings.Contains(name, text) }
+	return (len(wanted) == 0 || slices.ContainsFunc(wanted, isIn)) && !slices.ContainsFunc(unwanted, isIn)
 }
 
 // every takes one of n.
