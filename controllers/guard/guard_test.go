@@ -73,6 +73,21 @@ func TestABurstIsHeld(t *testing.T) {
 	})
 }
 
+// TestALostAnswer loses the answer to the write that says that a set was approved. Nobody decides about it again.
+func TestALostAnswer(t *testing.T) {
+	o := start(t)
+	o.directory("lost", few())
+	ids := o.crew("lost", 30)
+	o.active(false, ids[:20]...)
+	plan := o.plan("a burst is held", "lost-users", v1alpha1.PlanHeld, 15, 5)
+	o.deaf.Store(true)
+	o.decide("lost-users", plan.Status.Digest, v1alpha1.DecisionApprove, v1alpha1.ReasonApproved)
+	o.bound("who was approved loses access", "lost-grant", ids[20:]...)
+	if o.deaf.Load() {
+		t.Error("no answer was lost")
+	}
+}
+
 func without(ids []string, gone ...string) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(gone, id) })
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +52,24 @@ type operator struct {
 	t     *testing.T
 	clock *clocktesting.FakePassiveClock
 	stop  func()
+	// deaf has the answer to the controllers' next write of an AccessPlan's status get lost.
+	deaf atomic.Bool
+}
+
+// RoundTrip implements http.RoundTripper for lossy.
+func (l lossy) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := l.next.RoundTrip(request)
+	counts := request.Method == http.MethodPut && strings.Contains(request.URL.Path, "/accessplans/") && err == nil
+	if counts && response.StatusCode == http.StatusOK && l.deaf.CompareAndSwap(true, false) {
+		return nil, errors.Join(errors.New("the answer is lost"), response.Body.Close())
+	}
+	return response, err
+}
+
+// lossy loses answers.
+type lossy struct {
+	next http.RoundTripper
+	deaf *atomic.Bool
 }
 
 func start(t *testing.T) *operator {
@@ -74,6 +95,7 @@ func (o *operator) run(scheme *runtime.Scheme) {
 	o.t.Helper()
 	config := apiserver.Config()
 	config.QPS = -1
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lossy{next: next, deaf: &o.deaf} })
 	again := true // each test has controllers of its own, under the same names
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Controller: managerconfig.Controller{SkipNameValidation: &again}, Scheme: scheme,

@@ -56,12 +56,10 @@ func (g *Gate) find(ctx context.Context, name string) (*plan, error) {
 			return nil, nil
 		}
 		p := g.plan(key)
-		switch {
-		case p.object == nil || p.object.UID != object.UID || p.object.Generation < object.Generation:
+		// A newer version is one that a person has decided about, or the operator's own: nobody else may write its status. It may be a write of this
+		// process whose answer was lost, or one of a former leader, so what it says was counted or approved is so.
+		if p.object == nil || p.object.UID != object.UID || echo.IsOlder(p.object, object) {
 			p.loaded = false
-		case echo.IsOlder(p.object, object):
-			// Somebody else has written its status. What was counted is known here, and is written again.
-			p.object = object
 		}
 		return p, nil
 	}

@@ -133,7 +133,7 @@ func statusCorruptions() (all []corruption) {
 			if err := s.kube.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
 				return err
 			}
-			p.Status.Held, p.Status.State, p.Status.Passes, p.Status.Conditions = &held, v1alpha1.PlanHeld, nil, nil
+			p.Status.Held, p.Status.State, p.Status.Conditions = &held, v1alpha1.PlanHeld, nil
 			return hand.Status().Update(ctx, p)
 		}})
 }

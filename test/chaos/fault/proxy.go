@@ -124,6 +124,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.read(w, r)
 		return
 	}
+	// What a process has sent takes effect although it is killed meanwhile, and is noted.
+	r = r.WithContext(context.WithoutCancel(r.Context()))
 	plan := p.count(write)
 	if plan == nil {
 		p.forward.ServeHTTP(w, r)
