@@ -25,7 +25,7 @@ type failure struct {
 	err    error
 	// notAllowed says that the operator's own RBAC lacks the verb bind for the ClusterRole or Role.
 	notAllowed bool
-	// final says that trying again soon is no use.
+	// final says that nobody need know of it but by status: refusedWait says when it is tried again.
 	final bool
 }
 

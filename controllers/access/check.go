@@ -83,10 +83,7 @@ func (r *Reconciler) next(s *scope) reconcile.Result {
 	if s.keepsAccess() {
 		result.Priority = new(priorityRevoke)
 	}
-	s.past.refusals++
-	if !s.isRefused() {
-		s.past.refusals = 0
-	}
+	s.countRefusal()
 	if r.memory == nil {
 		return result
 	}

@@ -39,7 +39,7 @@ func operatorRules(bindable ...string) []rbacv1.PolicyRule {
 	}
 }
 
-// forbiddenWorld runs a controller that has the rights of a ClusterRole, which is returned, on an API server of its own.
+// forbiddenWorld runs a controller that has the rights of a ClusterRole, which is returned, on an API server of its own. The wrappers see its requests.
 func forbiddenWorld(t *testing.T, rules []rbacv1.PolicyRule, wrappers ...transport.WrapperFunc) (*world, *rbacv1.ClusterRole) {
 	t.Helper()
 	config := apiserver.Start(t)

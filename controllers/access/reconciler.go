@@ -143,10 +143,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 // end forgets a grant that is gone, unless something that it gave could not be taken away. No event would ask for that again.
 func (r *Reconciler) end(s *scope) (reconcile.Result, error) {
 	r.untold.take(s.request)
-	if s.isRefused() {
-		wait := s.refusedWait()
-		s.past.refusals++
-		return reconcile.Result{RequeueAfter: wait, Priority: new(priorityRevoke)}, s.err()
+	if s.isRefused() && s.err() == nil {
+		again := reconcile.Result{RequeueAfter: s.refusedWait(), Priority: new(priorityRevoke)}
+		s.countRefusal()
+		return again, nil
 	}
 	r.memory.forget(s.request)
 	return reconcile.Result{}, s.err()
@@ -321,6 +321,15 @@ func (s *scope) refusedWait() time.Duration {
 		longest = refusedRevocation
 	}
 	return min(longest, refusedFirst<<min(s.past.refusals, 10))
+}
+
+// countRefusal counts the passes in a row in which something was refused, of which this is one or is none.
+func (s *scope) countRefusal() {
+	if !s.isRefused() {
+		s.past.refusals = 0
+		return
+	}
+	s.past.refusals++
 }
 
 func sooner(wait, limit time.Duration) time.Duration {

@@ -23,29 +23,30 @@ type reconciler struct {
 
 // Reconcile keeps the engine of one AppConnection running as its spec says, hears what people annotate, and writes its status.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	var app v1alpha1.AppConnection
-	if err := r.engines.cache.Get(ctx, request.NamespacedName, &app); err != nil {
+	app := &v1alpha1.AppConnection{}
+	if err := r.engines.cache.Get(ctx, request.NamespacedName, app); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.engines.stop(request.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	app = echo.Newest(&r.echoes, app).DeepCopy()
 	if app.DeletionTimestamp != nil {
-		done, err := r.leave(ctx, &app)
+		done, err := r.leave(ctx, app)
 		if done || err != nil {
 			return ctrl.Result{}, err
 		}
-	} else if err := r.own(ctx, &app); err != nil {
+	} else if err := r.own(ctx, app); err != nil {
 		return ctrl.Result{}, err
 	}
-	engine, err := r.engine(ctx, &app)
+	engine, err := r.engine(ctx, app)
 	if err != nil && reasonOf(err) == "" {
 		return ctrl.Result{}, err
 	}
-	if err := r.hear(ctx, &app, engine); err != nil {
+	if err := r.hear(ctx, app, engine); err != nil {
 		return ctrl.Result{}, err
 	}
-	return r.report(ctx, &app, engine, err)
+	return r.report(ctx, app, engine, err)
 }
 
 // own takes the finalizer, so that a deletion does not go unnoticed.

@@ -52,23 +52,24 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if r.options.Calm != nil {
 		r.options.Calm(ctx)
 	}
-	var directory v1alpha1.ScimDirectory
-	if err := r.cached.Get(ctx, request.NamespacedName, &directory); err != nil {
+	directory := &v1alpha1.ScimDirectory{}
+	if err := r.cached.Get(ctx, request.NamespacedName, directory); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	found, err := r.gather(ctx, &directory)
+	directory = echo.Newest(&r.echoes, directory)
+	found, err := r.gather(ctx, directory)
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("directory %s: %w", directory.Name, err)
 	}
-	result := ctrl.Result{RequeueAfter: nextCheck(&directory, found, r.clock.Now())}
-	status := desiredStatus(&directory, found)
+	result := ctrl.Result{RequeueAfter: nextCheck(directory, found, r.clock.Now())}
+	status := desiredStatus(directory, found)
 	if apiequality.Semantic.DeepEqual(status, directory.Status) {
 		return result, nil
 	}
 	changed := directory.DeepCopy()
 	changed.Status = status
 	// Others write conditions and times here, too, and a merge patch replaces whole lists: so it must be made of what is there.
-	patch := client.MergeFromWithOptions(&directory, client.MergeFromWithOptimisticLock{})
+	patch := client.MergeFromWithOptions(directory, client.MergeFromWithOptimisticLock{})
 	if err := r.cached.Status().Patch(ctx, changed, patch); err != nil {
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: conflictRetry}, nil
@@ -76,7 +77,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, fmt.Errorf("directory %s: write status: %w", directory.Name, client.IgnoreNotFound(err))
 	}
 	r.echoes.Wrote(changed)
-	r.announce(&directory, changed)
+	r.announce(directory, changed)
 	return result, nil
 }
 

@@ -28,12 +28,18 @@ func few() v1alpha1.Guard {
 }
 
 // TestABurstIsHeld follows a burst from the first deactivation to the approval, over a restart.
+// burst deactivates the first twenty of thirty people of a directory, of whom five pass.
+func (o *operator) burst(directory string) (ids []string, plan *v1alpha1.AccessPlan) {
+	o.t.Helper()
+	o.directory(directory, few())
+	ids = o.crew(directory, 30)
+	o.active(false, ids[:20]...)
+	return ids, o.plan("a burst takes effect up to the limit, the rest is held", directory+"-users", v1alpha1.PlanHeld, 15, 5)
+}
+
 func TestABurstIsHeld(t *testing.T) {
 	o := start(t)
-	o.directory("burst", few())
-	ids := o.crew("burst", 30)
-	o.active(false, ids[:20]...)
-	plan := o.plan("a burst takes effect up to the limit, the rest is held", "burst-users", v1alpha1.PlanHeld, 15, 5)
+	ids, plan := o.burst("burst")
 	kept := o.settle("15 of 20 keep their access", "burst-grant", 25)
 	o.isTold(plan)
 	heldID := slices.DeleteFunc(slices.Clone(ids[:20]), func(id string) bool { return !slices.Contains(kept, id) })[0]
@@ -76,10 +82,7 @@ func TestABurstIsHeld(t *testing.T) {
 // TestALostAnswer loses the answer to the write that says that a set was approved. Nobody decides about it again.
 func TestALostAnswer(t *testing.T) {
 	o := start(t)
-	o.directory("lost", few())
-	ids := o.crew("lost", 30)
-	o.active(false, ids[:20]...)
-	plan := o.plan("a burst is held", "lost-users", v1alpha1.PlanHeld, 15, 5)
+	ids, plan := o.burst("lost")
 	o.deaf.Store(true)
 	o.decide("lost-users", plan.Status.Digest, v1alpha1.DecisionApprove, v1alpha1.ReasonApproved)
 	o.bound("who was approved loses access", "lost-grant", ids[20:]...)

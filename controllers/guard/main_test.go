@@ -56,7 +56,13 @@ type operator struct {
 	deaf atomic.Bool
 }
 
-// RoundTrip implements http.RoundTripper for lossy.
+// lossy loses the answer to one write of an AccessPlan's status.
+type lossy struct {
+	next http.RoundTripper
+	deaf *atomic.Bool
+}
+
+// RoundTrip implements http.RoundTripper.
 func (l lossy) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := l.next.RoundTrip(request)
 	counts := request.Method == http.MethodPut && strings.Contains(request.URL.Path, "/accessplans/") && err == nil
@@ -64,12 +70,6 @@ func (l lossy) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, errors.Join(errors.New("the answer is lost"), response.Body.Close())
 	}
 	return response, err
-}
-
-// lossy loses answers.
-type lossy struct {
-	next http.RoundTripper
-	deaf *atomic.Bool
 }
 
 func start(t *testing.T) *operator {

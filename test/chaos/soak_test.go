@@ -36,8 +36,9 @@ const (
 	troubleEvery = 10 * time.Second
 )
 
-// TestSoak plays flows of all kinds at the same time for MINUTES (with all other tests for seconds, and three looks), with faults at a low rate, and never restarts a process. Whenever everything is
-// at rest, and all that was made is gone again, each process must need what it needed before: memory, goroutines, file descriptors, watches.
+// TestSoak plays flows of all kinds at the same time for MINUTES (with all other tests for seconds, and three looks), with faults at a low rate,
+// and never restarts a process. Whenever everything is at rest, and all that was made is gone again, each process must need what it needed
+// before: memory, goroutines, file descriptors, watches.
 func TestSoak(t *testing.T) {
 	long, looks := 15*time.Second, 3
 	if os.Getenv("MINUTES") != "" {

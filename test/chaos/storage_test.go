@@ -17,10 +17,12 @@ import (
 // request again while the first one is under way.
 const stillness = 20 * time.Second
 
-// storageFaults are what can happen to the API server and its etcd while a write is under way. They give the plan at that write, and send what came
-// of it when all is as before.
-func storageFaults() map[string]func(*operator, chan<- error) *fault.Plan {
-	kill := func(when fault.When, which int) func(*operator, chan<- error) *fault.Plan {
+// storageFault gives what happens at a write, and sends what came of it when all is as before.
+type storageFault func(o *operator, over chan<- error) *fault.Plan
+
+// storageFaults are what can happen to the API server and its etcd while a write is under way.
+func storageFaults() map[string]storageFault {
+	kill := func(when fault.When, which int) storageFault {
 		return func(o *operator, over chan<- error) *fault.Plan {
 			return &fault.Plan{When: when, Do: fault.Cut(func() {
 				o.plane.Kill(which)
@@ -28,7 +30,7 @@ func storageFaults() map[string]func(*operator, chan<- error) *fault.Plan {
 			})}
 		}
 	}
-	still := func(which int) func(*operator, chan<- error) *fault.Plan {
+	still := func(which int) storageFault {
 		return func(o *operator, over chan<- error) *fault.Plan {
 			return &fault.Plan{When: fault.Before, Meanwhile: func() {
 				process := o.plane.Processes[which]
@@ -37,7 +39,7 @@ func storageFaults() map[string]func(*operator, chan<- error) *fault.Plan {
 			}}
 		}
 	}
-	return map[string]func(*operator, chan<- error) *fault.Plan{
+	return map[string]storageFault{
 		"API server killed before": kill(fault.Before, controlplane.APIServer),
 		"API server killed after":  kill(fault.After, controlplane.APIServer),
 		"API server stands still":  still(controlplane.APIServer),

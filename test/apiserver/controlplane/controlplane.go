@@ -135,7 +135,8 @@ func startOnce(ctx context.Context, options Options, files *files) (controlPlane
 // Kill ends Etcd or the APIServer as a crash does. What was written is there when it is started again.
 func (c *ControlPlane) Kill(which int) { c.Processes[which].Stop(0) }
 
-// Restart starts Etcd or the APIServer, which was killed, at the same address and with what it had, and returns when AwaitServing does. The
+// Restart starts Etcd or the APIServer, for the first time or after it was killed, at the same address and with what it had, and returns when
+// AwaitServing does. The
 // process is part of the control plane even when the wait fails, so that Stop stops it.
 func (c *ControlPlane) Restart(ctx context.Context, which int) error {
 	process, err := StartProcess(c.starts[which].command)
