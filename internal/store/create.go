@@ -76,9 +76,19 @@ func settle(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// unclaimed is step 1: it spares a create that cannot succeed its writes, and says whether the name is free. Nothing rests on it.
+// unclaimed is step 1: it spares a create that cannot succeed its writes, and says whether the name is to be taken for free. Nothing rests on
+// it, so a name that nobody bears in the cache is free without a live read: where that is wrong creating the claim fails, and what was
+// created is undone.
 func (s *Store) unclaimed(ctx context.Context, want seizure) (bool, error) {
-	e, err := s.evaluate(ctx, want.kind, v1alpha1.ClaimName(want.kind.attribute, want.value), "")
+	name := v1alpha1.ClaimName(want.kind.attribute, want.value)
+	bearers, err := s.bearersOf(ctx, want.kind, name)
+	if err != nil {
+		return false, fmt.Errorf("look for who bears the name: %w", err)
+	}
+	if len(bearers) == 0 {
+		return true, nil
+	}
+	e, err := s.evaluate(ctx, want.kind, name, "")
 	if err == nil && e.holding == holdingTaken {
 		err = taken(want.kind, want.value)
 	}
@@ -106,15 +116,18 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 }
 
 // createOnce creates obj although the API server may go away while it does. An object of that name is then its own: names are random. So
-// nothing is left behind that would bear the name a second time.
+// nothing is left behind that would bear the name a second time. Where the API server certainly has not done it, nothing has begun yet, and
+// the client is told to come again at once.
 func (s *Store) createOnce(ctx context.Context, point failpoint.Point, obj client.Object) error {
-	again := false
+	err := s.create(ctx, point, obj)
+	if !isAway(err) || notDone(err) {
+		return err
+	}
 	return settle(ctx, func(ctx context.Context) error {
 		err := s.create(ctx, point, obj)
-		if again && apierrors.IsAlreadyExists(err) {
+		if apierrors.IsAlreadyExists(err) {
 			return s.get(ctx, obj.GetName(), obj)
 		}
-		again = true
 		return err
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"github.com/scim-operator/scim-operator/internal/scim"
 )
@@ -71,6 +72,11 @@ func isAway(err error) bool {
 		return errors.As(err, &transport) || strings.Contains(err.Error(), "when reading response body")
 	}
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsUnauthorized(err) || isOurLack(err)
+}
+
+// notDone says of an error for which isAway holds whether what was asked has certainly not been done.
+func notDone(err error) bool {
+	return utilnet.IsConnectionRefused(err) || apierrors.IsUnauthorized(err) || isOurLack(err)
 }
 
 // isOurLack says whether a 403 is about this server and not about what a client wants stored: a right that it lacks, which is what an API server

@@ -41,6 +41,8 @@ type replica struct {
 	cache  cache.Cache
 	clock  *clocktesting.FakePassiveClock
 	writes *ledger
+	// stop ends all watches, so that the cache and the lists stay as they are.
+	stop func()
 }
 
 // ledger counts the writes that reach the API server, by verb and kind.
@@ -142,7 +144,8 @@ func (r *replica) start(t testing.TB) {
 		defer close(stopped)
 		_ = r.cache.Start(ctx)
 	}()
-	t.Cleanup(func() { stop(); <-stopped })
+	r.stop = func() { stop(); <-stopped }
+	t.Cleanup(r.stop)
 	if !r.cache.WaitForCacheSync(t.Context()) {
 		t.Fatal("the cache did not sync")
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -158,6 +159,10 @@ func TestTakenNames(t *testing.T) {
 	must(t, err)
 	second, err := r.CreateUser(ctx, dir, userSpec("taken-two"))
 	must(t, err)
+	eventually(t, "both users are listed", func(ctx context.Context) (bool, error) {
+		_, total, err := r.UsersPage(ctx, dir, 0, 10)
+		return total == 2, err
+	})
 	r.writes.take()
 	_, err = r.CreateUser(ctx, dir, userSpec("STRASSE"))
 	wantStatus(t, err, http.StatusConflict)
@@ -172,6 +177,41 @@ func TestTakenNames(t *testing.T) {
 	found, err := r.UserByUserName(ctx, dir, "straße")
 	must(t, err)
 	same(t, third.Name, found.Name, "a name is free as soon as its bearer is renamed, before repair")
+}
+
+// TestNamesThatAreTakenUnseen has a server whose cache stands still create what somebody else has created meanwhile.
+func TestNamesThatAreTakenUnseen(t *testing.T) {
+	r, blind, dir, ctx := newReplica(t), newReplica(t), directoryOf(t), t.Context()
+	blind.stop()
+	user, err := r.CreateUser(ctx, dir, userSpec("unseen"))
+	must(t, err)
+	role, err := r.CreateRole(ctx, dir, roleSpec("Unseen"), nil)
+	must(t, err)
+	_, err = blind.CreateUser(ctx, dir, userSpec("Unseen"))
+	wantStatus(t, err, http.StatusConflict)
+	_, err = blind.CreateRole(ctx, dir, roleSpec("unseen"), nil)
+	wantStatus(t, err, http.StatusConflict)
+	want := map[string]int{"create ScimClaim": 2} // both refused
+	for _, kind := range []string{"ScimUser", "ScimRole"} {
+		want["create "+kind], want["patch "+kind], want["delete "+kind] = 1, 1, 1
+	}
+	same(t, want, blind.writes.take(), "what was created in vain is marked, so that nobody finds it, and deleted")
+	left := func(list client.ObjectList) int {
+		must(t, r.client.List(ctx, list, client.MatchingLabels{v1alpha1.LabelDirectory: dir}))
+		return meta.LenList(list)
+	}
+	if users, roles := left(&v1alpha1.ScimUserList{}), left(&v1alpha1.ScimRoleList{}); users != 1 || roles != 1 {
+		t.Errorf("%d users and %d roles are there, want one of each", users, roles)
+	}
+	found, err := blind.UserByUserName(ctx, dir, "unseen")
+	must(t, err)
+	same(t, user.Name, found.Name, "the name is its first bearer's")
+
+	// A claim whose owner is gone is in the way of nobody, although the cache does not show it.
+	must(t, client.IgnoreNotFound(r.client.Delete(ctx, user)))
+	_, err = blind.CreateUser(ctx, dir, userSpec("unseen"))
+	must(t, err)
+	must(t, r.client.Delete(ctx, role))
 }
 
 func TestInvalidNamesTheAttribute(t *testing.T) {

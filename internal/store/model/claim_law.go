@@ -41,7 +41,7 @@ func (m *claims) excuse(w *world) {
 			continue
 		}
 		bearer, ok := w.bearer(process.name)
-		switch process.kind {
+		switch m.kind(uint8(p)) {
 		case create, rename:
 			if ok && bearer != process.user {
 				w.actors[p].note |= noteExcused

@@ -16,7 +16,13 @@ func newClaims(s claimScenario, broken Variant) *claims {
 	return &claims{procs: s.procs, start: s.start, broken: broken, settled: map[world]string{}, targets: targets()}
 }
 
-func (m *claims) kind(p uint8) kind { return m.procs[p].kind }
+// kind is what an actor does. What presumes is a create in all but its beginning.
+func (m *claims) kind(p uint8) kind {
+	if m.procs[p].kind == presume {
+		return create
+	}
+	return m.procs[p].kind
+}
 
 // Start implements Model.
 func (m *claims) Start() world { return m.start }
@@ -66,6 +72,8 @@ func (m *claims) first(p uint8, t target) (pc, user, name uint8) {
 		return t.pc, t.user, t.name
 	case it.kind == ahead:
 		return pcPeek, it.user, it.name
+	case it.kind == presume:
+		return pcCreateUser, it.user, it.name
 	case it.kind == create || it.kind == find || it.kind == give:
 		return pcGetClaim, it.user, it.name
 	default:
@@ -131,7 +139,7 @@ func (m *claims) rest(w world, order []target) string {
 
 // Describe implements Model.
 func (m *claims) Describe(s Step) string {
-	what := claimStepName(m.procs[s.Actor].kind, s.PC)
+	what := claimStepName(m.kind(s.Actor), s.PC)
 	if aboutClaim(s.PC) {
 		what += " of " + nameText(s.Name)
 	} else {

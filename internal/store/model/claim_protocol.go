@@ -37,10 +37,11 @@ const (
 	update
 	remove
 	find
-	repair // repairs any claim or user, one after the other, for ever
-	seek   // searches by another attribute than the name, so it comes upon the user first
-	ahead  // searches by name with a claim that the cache has shown, so it reads the owner without waiting for the claim
-	give   // gives a name that looks free to one user, over and over: what a create may do for an older bearer before it takes a name
+	repair  // repairs any claim or user, one after the other, for ever
+	seek    // searches by another attribute than the name, so it comes upon the user first
+	ahead   // searches by name with a claim that the cache has shown, so it reads the owner without waiting for the claim
+	presume // creates without a look at the claim first, because the cache shows nobody who bears the name, rightly or not
+	give    // gives a name that looks free to one user, over and over: what a create may do for an older bearer before it takes a name
 )
 
 // endless says whether an actor starts over whenever it is through, and gives up on a pass when it loses a race.

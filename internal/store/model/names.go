@@ -115,7 +115,7 @@ func refusal(ok bool) string {
 
 // String implements fmt.Stringer.
 func (k kind) String() string {
-	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "search ahead", "give away"}[k]
+	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "search ahead", "create of a presumed name", "give away"}[k]
 }
 
 // String implements fmt.Stringer.

@@ -53,9 +53,9 @@ func (w witness[S]) Next(s S, visit func(Step, S)) {
 }
 
 func explored(scenario string, m Model[world]) row {
-	procs := m.(*claims).procs
+	protocol := m.(*claims)
 	steps := map[string]bool{}
-	name := func(s Step) string { return claimWrites[procs[s.Actor].kind][s.PC] }
+	name := func(s Step) string { return claimWrites[protocol.kind(s.Actor)][s.PC] }
 	return row{scenario: scenario, result: Explore(witness[world]{m, name, steps}, tooMany), steps: steps}
 }
 
