@@ -217,9 +217,6 @@ func newHandler(
 	if _, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.ScimDirectory{}, cache.BlockUntilSynced(false)); err != nil {
 		return nil, nil, fmt.Errorf("watching ScimDirectories: %w", err)
 	}
-	if err := store.SetupServerIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return nil, nil, err
-	}
 	identities, err := store.New(store.Config{
 		Client: live, Cache: mgr.GetCache(), Log: log.WithName("store"),
 		Matching: store.CachedMatching(mgr.GetCache()), Events: mgr.GetEventRecorder("scim-operator-server"),

@@ -100,7 +100,6 @@ func newReplica(t *testing.T, options ...func(*server.Config)) *scim {
 	}
 	_, err = informers.GetInformer(t.Context(), &v1alpha1.ScimDirectory{}, cache.BlockUntilSynced(false))
 	must(t, err)
-	must(t, store.SetupServerIndexes(t.Context(), informers))
 	identities, err := store.New(store.Config{Client: kube, Cache: informers, Log: s.log.logger(), Matching: store.CachedMatching(informers)})
 	must(t, err)
 	must(t, identities.Watch(t.Context(), informers))

@@ -76,7 +76,7 @@ func (s *Store) countsLive(ctx context.Context, directory string, obj client.Obj
 // known is what the lists were last told of a claim; nothing when there are no lists.
 func (s *Store) known(k kind, claimName string) claimSeen {
 	if s.lists == nil {
-		return claimSeen{}
+		return claimSeen{claimShown: noClaim}
 	}
 	if k == userKind {
 		return s.lists.users.claim(claimName)

@@ -116,7 +116,6 @@ func newReplica(t testing.TB, options ...func(*store.Config)) *replica {
 	config.QPS = -1
 	informers, err := cache.New(config, cache.Options{Scheme: scheme, DefaultTransform: store.Lean(), ByObject: store.ServerCacheOptions()})
 	must(t, err)
-	must(t, store.SetupServerIndexes(t.Context(), informers))
 	for _, obj := range []client.Object{&v1alpha1.ScimUser{}, &v1alpha1.ScimRole{}, &v1alpha1.ScimRoleSlice{}, &v1alpha1.ScimClaim{}} {
 		_, err := informers.GetInformer(t.Context(), obj, cache.BlockUntilSynced(false))
 		must(t, err)

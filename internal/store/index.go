@@ -33,35 +33,19 @@ type index struct {
 	of     func(client.Object) []string
 }
 
-// memberIndexes are what every Store looks up in its cache.
-func memberIndexes() []index {
-	return []index{
-		{&v1alpha1.ScimRole{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Members }},
-		{&v1alpha1.ScimRoleSlice{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRoleSlice).Spec.Members }},
-	}
-}
-
 // SetupIndexes registers on a cache what controllers, and a Store that does not Watch, look up in it. It must run before the cache
 // starts, and once per cache.
 func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	return register(ctx, indexer, append(memberIndexes(),
-		index{&v1alpha1.ScimUser{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
-		index{&v1alpha1.ScimRole{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
-		index{&v1alpha1.ScimUser{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
-		index{&v1alpha1.ScimRole{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
-		index{&v1alpha1.ScimRole{}, IndexSlice, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Slices }},
-		index{&v1alpha1.ScimRoleSlice{}, IndexRole, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimRoleSlice).Spec.Role} }},
-	))
-}
-
-// SetupServerIndexes registers on a cache what a Store looks up in it that has its lists by Watch. It must run before the cache starts,
-// and once per cache. An index keeps a set for each of its values, several hundred bytes, so a server has none that it does not read.
-func SetupServerIndexes(ctx context.Context, indexer client.FieldIndexer) error {
-	return register(ctx, indexer, memberIndexes())
-}
-
-func register(ctx context.Context, indexer client.FieldIndexer, indexes []index) error {
-	for _, index := range indexes {
+	for _, index := range []index{
+		{&v1alpha1.ScimRole{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Members }},
+		{&v1alpha1.ScimRoleSlice{}, IndexMember, func(o client.Object) []string { return o.(*v1alpha1.ScimRoleSlice).Spec.Members }},
+		{&v1alpha1.ScimUser{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexClaim, func(o client.Object) []string { return []string{ClaimNameOf(o)} }},
+		{&v1alpha1.ScimUser{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexDirectory, func(o client.Object) []string { return []string{directoryOf(o)} }},
+		{&v1alpha1.ScimRole{}, IndexSlice, func(o client.Object) []string { return o.(*v1alpha1.ScimRole).Spec.Slices }},
+		{&v1alpha1.ScimRoleSlice{}, IndexRole, func(o client.Object) []string { return []string{o.(*v1alpha1.ScimRoleSlice).Spec.Role} }},
+	} {
 		if err := indexer.IndexField(ctx, index.object, index.name, index.of); err != nil {
 			return fmt.Errorf("index %T by %s: %w", index.object, index.name, err)
 		}

@@ -61,64 +61,20 @@ func (s *Store) RolesByExternalID(ctx context.Context, directory, externalID str
 // RolesOf lists the roles that the directory sees, that count and that were pushed with the user as a member, from the cache, ordered by
 // id. The roles belong to the cache and must not be changed.
 func (s *Store) RolesOf(ctx context.Context, directory, userID string) ([]*v1alpha1.ScimRole, error) {
-	if !s.synced() {
+	if !s.Listable() {
 		return nil, tryAgain(textNotSynced, nil)
 	}
-	roles, err := rolesWith(ctx, s.cache, userID)
-	if err != nil {
-		return nil, toSCIM(err)
-	}
 	var found []*v1alpha1.ScimRole
-	for _, role := range roles {
+	for _, role := range s.lists.holders.rolesWith(userID) {
 		ok, err := s.inView(ctx, directory, role)
-		if err == nil && ok {
-			ok, err = s.roleCounts(ctx, role)
-		}
 		if err != nil {
 			return nil, toSCIM(err)
 		}
-		if ok {
+		if ok && s.lists.roles.counts(role) {
 			found = append(found, role)
 		}
 	}
 	sortByName(found)
-	return found, nil
-}
-
-// roleCounts says whether a role of the cache counts, by its claim in the cache. The lists know it without hashing its name.
-func (s *Store) roleCounts(ctx context.Context, role *v1alpha1.ScimRole) (bool, error) {
-	if s.lists != nil {
-		if counts, known := s.lists.roles.knows(role); known {
-			return counts, nil
-		}
-	}
-	return counts(ctx, s.cache, role)
-}
-
-// rolesWith finds the roles that have the member inline or in a slice that they name.
-func rolesWith(ctx context.Context, cache client.Reader, member string) ([]*v1alpha1.ScimRole, error) {
-	var found []*v1alpha1.ScimRole
-	inline := &v1alpha1.ScimRoleList{}
-	if err := cache.List(ctx, inline, client.MatchingFields{IndexMember: member}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list roles by member: %w", err)
-	}
-	for i := range inline.Items {
-		found = append(found, &inline.Items[i])
-	}
-	parts := &v1alpha1.ScimRoleSliceList{}
-	if err := cache.List(ctx, parts, client.MatchingFields{IndexMember: member}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("list slices by member: %w", err)
-	}
-	for i := range parts.Items {
-		role := &v1alpha1.ScimRole{}
-		err := cache.Get(ctx, client.ObjectKey{Name: parts.Items[i].Spec.Role}, role, client.UnsafeDisableDeepCopy)
-		if err != nil && !isGone(err) {
-			return nil, fmt.Errorf("read the role of slice %s: %w", parts.Items[i].Name, err)
-		}
-		if err == nil && slices.Contains(role.Spec.Slices, parts.Items[i].Name) && !slices.Contains(role.Spec.Members, member) {
-			found = append(found, role)
-		}
-	}
 	return found, nil
 }
 

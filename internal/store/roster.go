@@ -50,15 +50,15 @@ type bearer[T client.Object] struct {
 	counts bool
 }
 
-// claimSeen is what the roster was last told of a claim.
+// claimSeen is what the roster was last told of a claim; nothing, with an empty owner, when there is none.
 type claimSeen struct {
-	// owner is the object that the claim names; it is empty when no claim is known.
-	owner string
-	// version is the claim's resourceVersion.
-	version string
+	*claimShown
 	// at is the roster's count of news when it was told.
 	at uint64
 }
+
+// noClaim stands for a claim that is not there.
+var noClaim = &claimShown{}
 
 func newRoster[T client.Object]() *roster[T] {
 	return &roster[T]{
@@ -93,21 +93,32 @@ func (r *roster[T]) drop(name string) {
 	}
 }
 
-// claimed takes a claim as it is now: the object that it names, and its resourceVersion. owner is empty when the claim is gone.
-func (r *roster[T]) claimed(claim, owner, version string) {
+// claimed takes a claim as it is now.
+func (r *roster[T]) claimed(claim *claimShown) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old := r.claims[claim].owner
+	old := r.seen(claim.name).owner
 	r.news++
-	if owner == "" {
-		delete(r.claims, claim)
-	} else {
-		r.claims[claim] = claimSeen{owner: owner, version: version, at: r.news}
-	}
-	if old == owner {
+	r.claims[claim.name] = claimSeen{claimShown: claim, at: r.news}
+	r.passed(old, claim.owner)
+}
+
+// unclaimed takes it that a claim is gone.
+func (r *roster[T]) unclaimed(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.seen(name).owner
+	r.news++
+	delete(r.claims, name)
+	r.passed(old, "")
+}
+
+// passed looks again at those two between whom a claim has passed.
+func (r *roster[T]) passed(from, to string) {
+	if from == to {
 		return
 	}
-	for _, name := range []string{old, owner} {
+	for _, name := range []string{from, to} {
 		if b, known := r.bearers[name]; known {
 			r.unlist(b)
 			r.list(b)
@@ -115,22 +126,30 @@ func (r *roster[T]) claimed(claim, owner, version string) {
 	}
 }
 
-// knows says whether obj counts, if it is the object that the roster was told of last, in that version.
-func (r *roster[T]) knows(obj T) (counts, known bool) {
+// seen is what the roster was last told of a claim.
+func (r *roster[T]) seen(claim string) claimSeen {
+	if seen, known := r.claims[claim]; known {
+		return seen
+	}
+	return claimSeen{claimShown: noClaim}
+}
+
+// counts says whether obj counts, by what the roster was told of its claim. It knows what it was told of last without hashing the name.
+func (r *roster[T]) counts(obj T) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	b, known := r.bearers[obj.GetName()]
-	if !known || b.object.GetUID() != obj.GetUID() || b.object.GetResourceVersion() != obj.GetResourceVersion() {
-		return false, false
+	if known && b.object.GetUID() == obj.GetUID() && b.object.GetResourceVersion() == obj.GetResourceVersion() {
+		return b.counts
 	}
-	return b.counts, true
+	return alive(obj) && r.seen(ClaimNameOf(obj)).owner == obj.GetName()
 }
 
 // claim is what the roster was last told of a claim.
 func (r *roster[T]) claim(name string) claimSeen {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.claims[name]
+	return r.seen(name)
 }
 
 // told is the count of news so far.
@@ -142,8 +161,11 @@ func (r *roster[T]) told() uint64 {
 
 // list keeps a bearer, and lists it if it counts.
 func (r *roster[T]) list(b bearer[T]) {
-	name := b.object.GetName()
-	b.counts = alive(b.object) && r.claims[b.claim].owner == name
+	name, seen := b.object.GetName(), r.seen(b.claim)
+	b.counts = alive(b.object) && seen.owner == name
+	if b.counts {
+		b.claim = seen.name // the same, once in memory
+	}
 	r.bearers[name] = b
 	if !b.counts {
 		r.waiting[b.claim] = append(r.waiting[b.claim], name)
@@ -188,7 +210,7 @@ func (r *roster[T]) bearersOf(claim string) []T {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	var found []T
-	if owner, known := r.bearers[r.claims[claim].owner]; known && owner.counts && owner.claim == claim {
+	if owner, known := r.bearers[r.seen(claim).owner]; known && owner.counts && owner.claim == claim {
 		found = append(found, owner.object)
 	}
 	for _, name := range r.waiting[claim] {
@@ -223,19 +245,30 @@ func (r *roster[T]) part(directory string, local v1alpha1.MatchPolicy, from, cou
 type rosters struct {
 	users *roster[*v1alpha1.ScimUser]
 	roles *roster[*v1alpha1.ScimRole]
+	*holders
 	// filled says, for each source, whether everything that was there at first has arrived.
 	filled []func() bool
 }
 
 // claimed passes a claim to the roster of the kind that its name is about.
-func (r *rosters) claimed(claim, owner, version string) {
-	k, ok := kindOfClaim(claim)
-	switch {
+func (r *rosters) claimed(claim *claimShown) {
+	switch k, ok := kindOfClaim(claim.name); {
 	case !ok:
 	case k == userKind:
-		r.users.claimed(claim, owner, version)
+		r.users.claimed(claim)
 	default:
-		r.roles.claimed(claim, owner, version)
+		r.roles.claimed(claim)
+	}
+}
+
+// unclaimed passes on that a claim is gone.
+func (r *rosters) unclaimed(name string) {
+	switch k, ok := kindOfClaim(name); {
+	case !ok:
+	case k == userKind:
+		r.users.unclaimed(name)
+	default:
+		r.roles.unclaimed(name)
 	}
 }
 

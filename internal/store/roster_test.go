@@ -81,20 +81,19 @@ func TestRosterIsTheNaiveList(t *testing.T) {
 			},
 			"a claim appears or changes": func(t *rapid.T) {
 				bearer, owner := someUser(t), someUser(t).Name
-				claim := &v1alpha1.ScimClaim{ObjectMeta: metav1.ObjectMeta{Name: ClaimNameOf(bearer)}}
+				claim := &v1alpha1.ScimClaim{ObjectMeta: metav1.ObjectMeta{Name: ClaimNameOf(bearer), ResourceVersion: strconv.Itoa(number(t, 3))}}
 				claim.Spec.Owner = owner
 				w.claims[claim.Name] = claim
-				version := strconv.Itoa(number(t, 3))
-				lists.claimed(claim.Name, owner, version)
-				if got := lists.users.claim(claim.Name); got != (claimSeen{owner, version, lists.users.told()}) {
+				lists.claimed(shown(claim))
+				if got := lists.users.claim(claim.Name); *got.claimShown != *shown(claim) || got.at != lists.users.told() {
 					t.Fatalf("the last news of %s is %+v", claim.Name, got)
 				}
 			},
 			"a claim is gone": func(t *rapid.T) {
 				name := ClaimNameOf(someUser(t))
 				delete(w.claims, name)
-				lists.claimed(name, "", "")
-				if got := lists.users.claim(name); got != (claimSeen{}) {
+				lists.unclaimed(name)
+				if got := lists.users.claim(name); got != (claimSeen{claimShown: noClaim}) {
 					t.Fatalf("a claim that is gone is known: %+v", got)
 				}
 			},

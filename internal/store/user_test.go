@@ -45,7 +45,6 @@ func TestUserLife(t *testing.T) {
 		t.Fatalf("externalId finds %v, want the one user", byExternal)
 	}
 
-	r.seen(t, store.ClaimNameOf(made), &v1alpha1.ScimClaim{}, func() bool { return true })
 	r.seen(t, made.Name, &v1alpha1.ScimUser{}, func() bool { return true })
 	eventually(t, "the one user is listed", func(context.Context) (bool, error) {
 		listed, err := r.Users(ctx, dir)

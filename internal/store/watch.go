@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,20 +13,21 @@ import (
 )
 
 // Watch makes the Store keep its lists up to date from the informers of its cache, so that a page costs what is on it and not what is
-// in the cluster. It must be called once, before the Store is used; it doesn't wait for the cache to start. A Store that does not watch
-// does everything but list.
+// in the cluster. ServerCacheOptions make that cache small. It must be called once, before the Store is used; it doesn't wait for the cache to
+// start. A Store that does not watch does everything but list.
 func (s *Store) Watch(ctx context.Context, informers cache.Informers) error {
-	lists := &rosters{users: newRoster[*v1alpha1.ScimUser](), roles: newRoster[*v1alpha1.ScimRole]()}
+	lists := &rosters{users: newRoster[*v1alpha1.ScimUser](), roles: newRoster[*v1alpha1.ScimRole](), holders: newHolders()}
 	sources := []struct {
 		object  client.Object
 		handler toolscache.ResourceEventHandler
 	}{
 		{&v1alpha1.ScimUser{}, handler(lists.users.put, lists.users.drop)},
-		{&v1alpha1.ScimRole{}, handler(lists.roles.put, lists.roles.drop)},
-		{&v1alpha1.ScimClaim{}, handler(
-			func(claim *v1alpha1.ScimClaim) { lists.claimed(claim.Name, claim.Spec.Owner, claim.ResourceVersion) },
-			func(name string) { lists.claimed(name, "", "") },
+		{&v1alpha1.ScimRole{}, handler(
+			func(role *v1alpha1.ScimRole) { lists.roles.put(role); lists.putRole(role) },
+			func(name string) { lists.roles.drop(name); lists.dropRole(name) },
 		)},
+		{&v1alpha1.ScimRoleSlice{}, handler(lists.putPart, lists.dropPart)},
+		{&v1alpha1.ScimClaim{}, handler(func(claim metav1.Object) { lists.claimed(shown(claim)) }, lists.unclaimed)},
 	}
 	for _, source := range sources {
 		informer, err := informers.GetInformer(ctx, source.object, cache.BlockUntilSynced(false))
@@ -56,7 +58,7 @@ func (s *Store) Listable() bool {
 }
 
 // handler turns an informer's events into what is there and what is gone.
-func handler[T client.Object](put func(T), drop func(name string)) toolscache.ResourceEventHandler {
+func handler[T metav1.Object](put func(T), drop func(name string)) toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc: func(obj any) {
 			if obj, ok := obj.(T); ok {

@@ -66,7 +66,6 @@ func newWorld(b *testing.B, config *rest.Config, options cache.Options) *world {
 	must(b, err)
 	informers, err := cache.New(config, options)
 	must(b, err)
-	must(b, store.SetupServerIndexes(b.Context(), informers))
 	identities, err := store.New(store.Config{Client: live, Cache: informers})
 	must(b, err)
 	must(b, identities.Watch(b.Context(), informers))
