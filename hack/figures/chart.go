@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
 )
 
 // chart draws a line for each operation that was measured with more than one number of users.
@@ -15,7 +16,8 @@ func (r *results) chart() (*plot.Plot, error) {
 	p.Title.Text = "Cost of a SCIM request, in raw requests of the API server"
 	p.X.Label.Text, p.Y.Label.Text = "users", "raw requests"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, r.ticks()
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.XOffs = vg.Centimeter
 	p.Add(plotter.NewGrid())
 	drawn, most := 0, 0.0
 	for _, operation := range r.operations {

@@ -44,7 +44,7 @@ func (r *results) paint(image string) error {
 		return err
 	}
 	canvas := vgsvg.New(24*vg.Centimeter, 14*vg.Centimeter)
-	p.Draw(draw.New(canvas))
+	p.Draw(draw.Crop(draw.New(canvas), 0, -vg.Centimeter, 0, -vg.Centimeter/4)) // room for the last tick and the title
 	out, err := os.Create(image)
 	if err != nil {
 		return err

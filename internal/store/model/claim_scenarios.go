@@ -45,7 +45,7 @@ func claimScenarios() []claimScenario {
 	return append(lookingScenarios(), presumingScenarios()...)
 }
 
-// lookingScenarios are of creates that look at the claim first, as all did once.
+// lookingScenarios are of creates that look at the claim first.
 func lookingScenarios() []claimScenario {
 	repairs := process{kind: repair}
 	gives := func(user, name uint8) process { return process{kind: give, user: user, name: name} }
