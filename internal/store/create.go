@@ -28,7 +28,7 @@ func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation)
 	}
 	want := seizure{kind: kindOf(obj), value: valueOf(obj), fence: c.fence, write: c.claim}
 	var err error
-	if want.unclaimed, err = s.unclaimed(ctx, want); err != nil {
+	if want.unclaimed, err = s.unclaimed(ctx, want, c.fill == nil); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
@@ -77,16 +77,18 @@ func settle(ctx context.Context, do func(context.Context) error) error {
 }
 
 // unclaimed is step 1: it spares a create that cannot succeed its writes, and says whether the name is to be taken for free. Nothing rests on
-// it, so a name that nobody bears in the cache is free without a live read: where that is wrong creating the claim fails, and what was
-// created is undone.
-func (s *Store) unclaimed(ctx context.Context, want seizure) (bool, error) {
+// it, so where a create writes little a name that nobody bears in the cache is presumed to be free, without a live read: where that is wrong
+// creating the claim fails, and what was created is undone.
+func (s *Store) unclaimed(ctx context.Context, want seizure, presume bool) (bool, error) {
 	name := v1alpha1.ClaimName(want.kind.attribute, want.value)
-	bearers, err := s.bearersOf(ctx, want.kind, name)
-	if err != nil {
-		return false, fmt.Errorf("look for who bears the name: %w", err)
-	}
-	if len(bearers) == 0 {
-		return true, nil
+	if presume {
+		bearers, err := s.bearersOf(ctx, want.kind, name)
+		if err != nil {
+			return false, fmt.Errorf("look for who bears the name: %w", err)
+		}
+		if len(bearers) == 0 {
+			return true, nil
+		}
 	}
 	e, err := s.evaluate(ctx, want.kind, name, "")
 	if err == nil && e.holding == holdingTaken {
