@@ -124,8 +124,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.read(w, r)
 		return
 	}
-	// What a process has sent takes effect although it is killed meanwhile, and is noted.
-	r = r.WithContext(context.WithoutCancel(r.Context()))
+	// What a process has sent takes effect although it is killed meanwhile, and is noted. A context that cannot end would have the forwarder ask
+	// the connection instead whether it is closed.
+	ctx, end := context.WithCancel(context.WithoutCancel(r.Context()))
+	defer end()
+	r = r.WithContext(ctx)
 	plan := p.count(write)
 	if plan == nil {
 		p.forward.ServeHTTP(w, r)
