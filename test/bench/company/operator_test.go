@@ -181,20 +181,26 @@ func (c *company) stopController(b *testing.B) {
 	c.controller.Stop(stopGrace)
 }
 
-// notePeak reads the most memory that the controller has had so far.
+// notePeak notes the most memory that the controller has had so far.
 func (c *company) notePeak(b *testing.B) {
 	b.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.controller.PID()))
+	c.peak = max(c.peak, peakOf(b, c.controller))
+}
+
+// peakOf is the most memory that a process has had so far, in bytes.
+func peakOf(b *testing.B, process *controlplane.Process) int64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", process.PID()))
 	must(b, err)
 	for line := range strings.Lines(string(status)) {
 		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 			kibibytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 64)
 			must(b, err)
-			c.peak = max(c.peak, kibibytes<<10)
-			return
+			return kibibytes << 10
 		}
 	}
 	b.Fatal("the kernel does not tell the peak of a process")
+	return 0
 }
 
 // ticks is how many clock ticks of /proc/PID/stat a second has, on every Linux that Go supports.

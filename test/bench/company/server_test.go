@@ -56,9 +56,10 @@ type served struct {
 	*company
 	// rest is an administrator's client, and owner one of the SCIM server's account.
 	rest, owner *rest.RESTClient
-	heap        int64
-	all         []figures
-	serve       *workload
+	// heap is what is on the server's heap at rest, and resident the most memory that it has had, as the kernel counts it, in bytes.
+	heap, resident int64
+	all            []figures
+	serve          *workload
 }
 
 // BenchmarkServer measures the SCIM server as it ships against the API server that it writes to, with as many requests at the same time, in
@@ -87,6 +88,7 @@ func BenchmarkServer(b *testing.B) {
 			if i == 0 {
 				b.Run("FirstSync", s.firstSync)
 			}
+			s.resident = peakOf(b, s.server)
 			s.print(os.Stdout)
 			measured = append(measured, s)
 		})
@@ -223,7 +225,7 @@ func (s *served) heapOfServer(b *testing.B) int64 {
 
 // print prints the table of one size.
 func (s *served) print(out io.Writer) {
-	fmt.Fprintf(out, "\nSCIM server, %d users, %d clients; %d kB on its heap\n", s.users, clients, s.heap>>10)
+	fmt.Fprintf(out, "\nSCIM server, %d users, %d clients; %d kB on its heap, %d MiB of memory at most\n", s.users, clients, s.heap>>10, s.resident>>20)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "what\trequests/s\traw/s\tof raw\tgoal\tserver CPU\tAPI writes")
 	for _, f := range s.all {
