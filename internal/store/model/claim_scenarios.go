@@ -112,11 +112,11 @@ func presumingScenarios() []claimScenario {
 		{"a create presumes a name that is taken", having(nameA),
 			[]process{{presume, 1, nameA}, {remove, 0, 0}, finds, repairs}},
 		{"a create presumes a name that a rename leaves", having(nameA),
-			[]process{{rename, 0, nameB}, {presume, 1, nameA}, finds, process{kind: find, name: nameB}, repairs}},
+			[]process{{rename, 0, nameB}, {presume, 1, nameA}, finds, {kind: find, name: nameB}, repairs}},
 		{"a create presumes a name that a rename takes", having(nameB),
 			[]process{{rename, 0, nameA}, {presume, 1, nameA}, {remove, 0, 0}, finds, repairs}},
 		{"claims are lost and a create presumes a name", claimsLost(nameA),
-			[]process{{presume, 1, nameA}, process{kind: give, user: 0, name: nameA}, finds, repairs}},
+			[]process{{presume, 1, nameA}, {kind: give, user: 0, name: nameA}, finds, repairs}},
 	}
 }
 
