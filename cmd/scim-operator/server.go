@@ -227,7 +227,8 @@ func newHandler(
 	if err := identities.Watch(ctx, mgr.GetCache()); err != nil {
 		return nil, nil, fmt.Errorf("keeping the lists of the store: %w", err)
 	}
-	// The lists follow the caches, a second later where there are many users. Until they are complete, lists, creates and the groups of a user are answered 429.
+	// The lists follow the caches, a second later where there are many users. Until they are complete, lists, creates and the groups of a user are
+	// answered 429.
 	if err := mgr.AddReadyzCheck("lists", listsReady(identities)); err != nil {
 		return nil, nil, fmt.Errorf("adding /readyz: %w", err)
 	}

@@ -93,32 +93,21 @@ func (r *roster[T]) drop(name string) {
 	}
 }
 
-// claimed takes a claim as it is now.
+// claimed takes a claim as it is now; one without an owner is gone.
 func (r *roster[T]) claimed(claim *claimShown) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.seen(claim.name).owner
 	r.news++
-	r.claims[claim.name] = claimSeen{claimShown: claim, at: r.news}
-	r.passed(old, claim.owner)
-}
-
-// unclaimed takes it that a claim is gone.
-func (r *roster[T]) unclaimed(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	old := r.seen(name).owner
-	r.news++
-	delete(r.claims, name)
-	r.passed(old, "")
-}
-
-// passed looks again at those two between whom a claim has passed.
-func (r *roster[T]) passed(from, to string) {
-	if from == to {
+	if claim.owner == "" {
+		delete(r.claims, claim.name)
+	} else {
+		r.claims[claim.name] = claimSeen{claimShown: claim, at: r.news}
+	}
+	if old == claim.owner {
 		return
 	}
-	for _, name := range []string{from, to} {
+	for _, name := range []string{old, claim.owner} {
 		if b, known := r.bearers[name]; known {
 			r.unlist(b)
 			r.list(b)
@@ -245,30 +234,21 @@ func (r *roster[T]) part(directory string, local v1alpha1.MatchPolicy, from, cou
 type rosters struct {
 	users *roster[*v1alpha1.ScimUser]
 	roles *roster[*v1alpha1.ScimRole]
-	*holders
+	// holders say who is in which role.
+	holders *holders
 	// filled says, for each source, whether everything that was there at first has arrived.
 	filled []func() bool
 }
 
 // claimed passes a claim to the roster of the kind that its name is about.
 func (r *rosters) claimed(claim *claimShown) {
-	switch k, ok := kindOfClaim(claim.name); {
+	k, ok := kindOfClaim(claim.name)
+	switch {
 	case !ok:
 	case k == userKind:
 		r.users.claimed(claim)
 	default:
 		r.roles.claimed(claim)
-	}
-}
-
-// unclaimed passes on that a claim is gone.
-func (r *rosters) unclaimed(name string) {
-	switch k, ok := kindOfClaim(name); {
-	case !ok:
-	case k == userKind:
-		r.users.unclaimed(name)
-	default:
-		r.roles.unclaimed(name)
 	}
 }
 

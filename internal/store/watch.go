@@ -23,11 +23,14 @@ func (s *Store) Watch(ctx context.Context, informers cache.Informers) error {
 	}{
 		{&v1alpha1.ScimUser{}, handler(lists.users.put, lists.users.drop)},
 		{&v1alpha1.ScimRole{}, handler(
-			func(role *v1alpha1.ScimRole) { lists.roles.put(role); lists.putRole(role) },
-			func(name string) { lists.roles.drop(name); lists.dropRole(name) },
+			func(role *v1alpha1.ScimRole) { lists.roles.put(role); lists.holders.putRole(role) },
+			func(name string) { lists.roles.drop(name); lists.holders.dropRole(name) },
 		)},
-		{&v1alpha1.ScimRoleSlice{}, handler(lists.putPart, lists.dropPart)},
-		{&v1alpha1.ScimClaim{}, handler(func(claim metav1.Object) { lists.claimed(shown(claim)) }, lists.unclaimed)},
+		{&v1alpha1.ScimRoleSlice{}, handler(lists.holders.putPart, lists.holders.dropPart)},
+		{&v1alpha1.ScimClaim{}, handler(
+			func(claim metav1.Object) { lists.claimed(shown(claim)) },
+			func(name string) { lists.claimed(&claimShown{name: name}) },
+		)},
 	}
 	for _, source := range sources {
 		informer, err := informers.GetInformer(ctx, source.object, cache.BlockUntilSynced(false))
