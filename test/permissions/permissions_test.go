@@ -29,7 +29,7 @@ var beyondReach = map[string]string{
 	"scim-operator-server patch scim-operator.io scimroles":               "a group takes a name that another one has left, which is fenced first",
 	"scim-operator-server patch scim-operator.io scimclaims":              "a user that is renamed touches a claim that is its own already",
 	"scim-operator-server patch events.k8s.io events":                     "an event that comes again is counted up",
-	"scim-operator-controller patch events.k8s.io events":                 "an event that comes again is counted up, and whether one does is chance",
+	"scim-operator-controller patch events.k8s.io events":                 "an event that comes again of the same version of an object is counted up, which is chance",
 }
 
 // TestEveryRightIsUsed runs everything, and wants no request refused, and every verb of every rule used by the right of that very rule's
