@@ -3,14 +3,17 @@ package statemetrics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -104,11 +107,22 @@ func (s *State) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	c := collection{reader: reader, out: out}
 	for _, collect := range []func(context.Context) error{c.directories, c.plans, c.grants, c.bindings, c.apps} {
-		if err := collect(ctx); err != nil {
+		err := collect(ctx)
+		if notYet(err) {
+			return
+		}
+		if err != nil {
 			out <- prometheus.NewInvalidMetric(directoryReady, err)
 			return
 		}
 	}
+}
+
+// notYet says of an error whether the process leads and has not got so far as to watch everything. That must not take the metrics of all else
+// out of the scrape.
+func notYet(err error) bool {
+	var uncached *cache.ErrResourceNotCached
+	return errors.As(err, &uncached) || apierrors.IsTimeout(err)
 }
 
 // collection is one scrape.

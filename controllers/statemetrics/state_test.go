@@ -1,6 +1,8 @@
 package statemetrics
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,8 +15,11 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
@@ -98,6 +103,49 @@ func TestState(t *testing.T) {
 	if diff := cmp.Diff(bindingsOf(t, kube), bindings); diff != "" {
 		t.Errorf("the metrics of bindings (-want +got):\n%s", diff)
 	}
+}
+
+// TestStateNotYet scrapes a process that leads while its cache has nothing of a kind, or not all of it. The scrape must not fail for that,
+// because it has all other metrics too.
+func TestStateNotYet(t *testing.T) {
+	nowhere := rest.CopyConfig(apiserver.Config())
+	nowhere.Host = "127.0.0.1:1" // where nobody listens
+	for reason, informers := range map[string]cache.Cache{
+		"no controller watches yet": startedCache(t, apiserver.Config()),
+		"the cache is yet to fill":  startedCache(t, nowhere, &v1alpha1.ScimDirectory{}),
+	} {
+		elected := make(chan struct{})
+		close(elected)
+		if got := gathered(t, &State{reader: informers, elected: elected}); len(got) != 0 {
+			t.Errorf("%s: got %v of a cache that knows nothing", reason, got)
+		}
+	}
+}
+
+// startedCache is a cache that watches those kinds, or tries to.
+func startedCache(t *testing.T, config *rest.Config, watched ...client.Object) cache.Cache {
+	t.Helper()
+	kube := newKube(t)
+	informers, err := cache.New(config, cache.Options{Scheme: kube.Scheme(), Mapper: kube.RESTMapper(), ReaderFailOnMissingInformer: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range watched {
+		if _, err := informers.GetInformer(t.Context(), kind, cache.BlockUntilSynced(false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() { _ = informers.Start(t.Context()) }()
+	err = wait.PollUntilContextTimeout(t.Context(), 10*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		notStarted := &cache.ErrCacheNotStarted{}
+		return !errors.As(informers.List(ctx, &v1alpha1.ScimDirectoryList{}), &notStarted), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return informers
 }
 
 // bindingsOf counts what the API server has.

@@ -37,7 +37,7 @@ func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation)
 	if c.fill != nil {
 		mark = markFilling
 	}
-	if err := s.createNamed(ctx, obj, c.object, mark); err != nil {
+	if err := s.createNamed(ctx, obj, c, mark); err != nil {
 		return err
 	}
 	want.self = obj.GetName()
@@ -98,7 +98,7 @@ func (s *Store) unclaimed(ctx context.Context, want seizure, presume bool) (bool
 }
 
 // createNamed creates obj under a random name of its own, marked as not known to count.
-func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpoint.Point, mark string) error {
+func (s *Store) createNamed(ctx context.Context, obj client.Object, c creation, mark string) error {
 	obj.SetAnnotations(map[string]string{v1alpha1.AnnotationUncommitted: mark})
 	for range maxAttempts {
 		name, err := newName(s.rand, valueOf(obj))
@@ -106,7 +106,7 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 			return err
 		}
 		obj.SetName(name)
-		err = s.createOnce(ctx, point, obj)
+		err = s.createOnce(ctx, obj, c)
 		if err == nil {
 			return nil
 		}
@@ -120,25 +120,32 @@ func (s *Store) createNamed(ctx context.Context, obj client.Object, point failpo
 // createOnce creates obj although the API server may go away while it does. An object of that name is then its own: names are random. So
 // nothing is left behind that would bear the name a second time. Where the API server certainly has not done it, nothing has begun yet, and
 // the client is told to come again at once.
-func (s *Store) createOnce(ctx context.Context, point failpoint.Point, obj client.Object) error {
-	err := s.create(ctx, point, obj)
-	if !isAway(err) || notDone(err) {
+func (s *Store) createOnce(ctx context.Context, obj client.Object, c creation) error {
+	err := s.create(ctx, c.object, obj)
+	if err == nil || notDone(err) || isRefusal(err) || apierrors.IsAlreadyExists(err) || apierrors.IsTooManyRequests(err) {
 		return err
 	}
-	return settle(ctx, func(ctx context.Context) error {
-		err := s.create(ctx, point, obj)
-		if apierrors.IsAlreadyExists(err) {
-			return s.get(ctx, obj.GetName(), obj)
-		}
-		return err
-	})
+	if isAway(err) {
+		err = settle(ctx, func(ctx context.Context) error {
+			err := s.create(ctx, c.object, obj)
+			if apierrors.IsAlreadyExists(err) {
+				return s.get(ctx, obj.GetName(), obj)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		s.abandon(ctx, obj, c)
+	}
+	return err
 }
 
 // undo deletes what a failed create left behind, when it is certain that the create has failed. Somebody may be rolling the object
 // forward meanwhile, so it is marked condemned first, and the claim read again: from the mark on, no search finds the object. When the
-// name turns out not to be taken after all, or the outcome is unknown, the object stays for repair.
+// name turns out not to be taken after all, or the outcome is unknown, the client is told to come again, and the create is abandoned.
 func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause error) error {
 	if !isTaken(cause) && !isRefusal(cause) {
+		s.abandon(ctx, obj, c)
 		return cause
 	}
 	for attempt := range maxAttempts {
@@ -155,6 +162,7 @@ func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause e
 			e, err = s.evaluate(ctx, kindOf(own), ClaimNameOf(own), own.GetName())
 		}
 		if err == nil && (e.holding == holdingOwn || e.holding != holdingTaken && isTaken(cause)) {
+			s.abandon(ctx, obj, c)
 			return tryAgain(textContention, cause)
 		}
 		if err == nil {
@@ -164,7 +172,7 @@ func (s *Store) undo(ctx context.Context, obj client.Object, c creation, cause e
 			return cause
 		}
 	}
-	s.log.Info("left the rest of a refused create to repair", "name", obj.GetName(), "cause", cause.Error())
+	s.abandon(ctx, obj, c)
 	return cause
 }
 

@@ -41,6 +41,8 @@ type replica struct {
 	cache  cache.Cache
 	clock  *clocktesting.FakePassiveClock
 	writes *ledger
+	// behind is what the store wants to do behind answers. Nothing does it, as if the process had ended, but for the test itself.
+	behind []func()
 	// stop ends all watches, so that the cache and the lists stay as they are.
 	stop func()
 }
@@ -123,7 +125,12 @@ func newReplica(t testing.TB, options ...func(*store.Config)) *replica {
 	r := &replica{cache: informers, clock: clocktesting.NewFakePassiveClock(time.Now()), writes: &ledger{counts: map[string]int{}}}
 	r.client, err = r.writes.wrap(config, scheme)
 	must(t, err)
-	settings := store.Config{Client: r.client, Cache: informers, Clock: r.clock}
+	var mu sync.Mutex
+	settings := store.Config{Client: r.client, Cache: informers, Clock: r.clock, Background: func(run func()) {
+		mu.Lock()
+		defer mu.Unlock()
+		r.behind = append(r.behind, run)
+	}}
 	for _, option := range options {
 		option(&settings)
 	}

@@ -39,6 +39,8 @@ type Config struct {
 	Log logr.Logger
 	// Rand is the source of object names. Nil means crypto/rand.
 	Rand io.Reader
+	// Background runs what goes on for up to ten minutes after a request was answered. It must return at once. Nil means a goroutine.
+	Background func(run func())
 }
 
 // Store implements the persistence that the SCIM server declares, and the repair that the claims controller runs. It is safe for
@@ -52,7 +54,8 @@ type Store struct {
 	rand   io.Reader
 	queue  *lanes
 	// written says where the cache may be behind.
-	written *written
+	written    *written
+	background func(run func())
 	// matching and events may be nil.
 	matching Matching
 	events   events.EventRecorder
@@ -74,12 +77,15 @@ func New(c Config) (*Store, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
+	if c.Background == nil {
+		c.Background = func(run func()) { go run() }
+	}
 	if c.Log.GetSink() == nil {
 		c.Log = logr.Discard()
 	}
 	return &Store{
 		client: c.Client, cache: c.Cache, synced: c.Synced, clock: c.Clock, log: c.Log, rand: c.Rand,
-		queue: newLanes(), written: newWritten(), matching: c.Matching, events: c.Events,
+		queue: newLanes(), written: newWritten(), background: c.Background, matching: c.Matching, events: c.Events,
 	}, nil
 }
 

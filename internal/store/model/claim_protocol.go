@@ -42,6 +42,7 @@ const (
 	ahead   // searches by name with a claim that the cache has shown, so it reads the owner without waiting for the claim
 	presume // creates without a look at the claim first, because the cache shows nobody who bears the name, rightly or not
 	give    // gives a name that looks free to one user, over and over: what a create may do for an older bearer before it takes a name
+	abandon // clears away the user of a create that was answered 429, unless it counts; here even while that create goes on
 )
 
 // endless says whether an actor starts over whenever it is through, and gives up on a pass when it loses a race.
@@ -150,7 +151,7 @@ func (c *call) stepGetUser() {
 			return
 		}
 		c.to(pcBump)
-	default: // seek and the repair of a user
+	default: // seek, abandon and the repair of a user
 		c.a.name = found.name
 		c.to(pcGetClaim)
 	}
@@ -224,6 +225,8 @@ func (c *call) evaluated(view uint8) {
 			return
 		}
 		c.end()
+	case abandon:
+		c.evaluatedForAbandon()
 	default:
 		c.evaluatedForRepair()
 	}

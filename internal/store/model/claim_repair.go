@@ -88,7 +88,26 @@ func (c *call) bumped() {
 	c.to(pcGetClaim)
 }
 
-// stepRepair makes the calls that only the repair of a user makes.
+// evaluatedForAbandon decides what becomes of the user of a create that was given up. Unlike repair it deletes the user also where the name is
+// free, because it knows that nobody was told of it.
+func (c *call) evaluatedForAbandon() {
+	marked := c.a.note&noteCondemned != 0
+	confirming := c.a.note&noteConfirming != 0
+	switch {
+	case c.a.view == viewOurs && (marked || confirming):
+		c.to(pcPardon)
+	case c.a.view == viewOurs:
+		c.end()
+	case confirming || c.m.broken == AbandonWithoutMark:
+		c.to(pcDeleteCondemned)
+	case marked:
+		c.confirmMark()
+	default:
+		c.to(pcCondemn)
+	}
+}
+
+// stepRepair makes the calls that only the repair of a user makes, and who clears away the rest of a create.
 func (c *call) stepRepair() {
 	clearMark := func(u *user) { u.flags &^= condemned }
 	switch c.a.pc {
@@ -99,8 +118,7 @@ func (c *call) stepRepair() {
 		}
 	case pcCondemn:
 		if c.putUser(c.a.user, func(u *user) { u.flags |= condemned }) {
-			c.a.note, c.a.view, c.a.other = noteConfirming, 0, 0
-			c.to(pcGetClaim)
+			c.confirmMark()
 			return
 		}
 	case pcPardon:
@@ -108,5 +126,16 @@ func (c *call) stepRepair() {
 	case pcDeleteCondemned:
 		c.deleteUser(c.a.user)
 	}
+	if c.m.kind(c.p) == abandon && !c.ok {
+		c.a.note, c.a.view, c.a.other = 0, 0, 0
+		c.to(pcGetUser)
+		return
+	}
 	c.end()
+}
+
+// confirmMark reads the claim again, behind the mark.
+func (c *call) confirmMark() {
+	c.a.note, c.a.view, c.a.other = noteConfirming, 0, 0
+	c.to(pcGetClaim)
 }

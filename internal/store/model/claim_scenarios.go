@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // claimScenario is a start and the operations that run at the same time.
 type claimScenario struct {
 	name  string
@@ -42,7 +44,7 @@ func remembering(w world, user, name uint8) world {
 
 // claimScenarios are the scenarios that are explored in every test run.
 func claimScenarios() []claimScenario {
-	return append(lookingScenarios(), presumingScenarios()...)
+	return slices.Concat(lookingScenarios(), presumingScenarios(), abandoningScenarios())
 }
 
 // lookingScenarios are of creates that look at the claim first.
@@ -117,6 +119,21 @@ func presumingScenarios() []claimScenario {
 			[]process{{rename, 0, nameA}, {presume, 1, nameA}, {remove, 0, 0}, finds, repairs}},
 		{"claims are lost and a create presumes a name", claimsLost(nameA),
 			[]process{{presume, 1, nameA}, {kind: give, user: 0, name: nameA}, finds, repairs}},
+	}
+}
+
+// abandoningScenarios are of creates that somebody clears away at any time. That is more than can happen: a create is abandoned when it is over.
+func abandoningScenarios() []claimScenario {
+	repairs, finds := process{kind: repair}, process{kind: find, name: nameA}
+	return []claimScenario{
+		{"a create is abandoned, and made again", having(),
+			[]process{{create, 0, nameA}, {abandon, 0, 0}, {presume, 1, nameA}, finds, repairs}},
+		{"a create is abandoned, made again and deleted", having(),
+			[]process{{create, 0, nameA}, {abandon, 0, 0}, {presume, 1, nameA}, {remove, 1, 0}, finds}},
+		{"a create is abandoned while its user is given the name, found and renamed", having(),
+			[]process{{create, 0, nameA}, {abandon, 0, 0}, {give, 0, nameA}, {rename, 0, nameB}, finds}},
+		{"a create is abandoned and found by another attribute", having(),
+			[]process{{create, 0, nameA}, {abandon, 0, 0}, {seek, 0, 0}, {update, 0, 0}, repairs}},
 	}
 }
 

@@ -19,6 +19,9 @@ var (
 			pcFence: "repair.fence", pcBump: "repair.fence", pcWriteClaim: "repair.claim", pcDropClaim: "repair.claim",
 			pcCondemn: "repair.condemn", pcPardon: "repair.uncondemn", pcDeleteCondemned: "repair.residue",
 		},
+		abandon: {
+			pcCondemn: "create-user.condemn", pcPardon: "repair.uncondemn", pcDeleteCondemned: "create-user.undo",
+		},
 		give: {pcBump: "create-user.fence", pcWriteClaim: "create-user.claim"},
 	}
 	memberWrites = map[task]map[uint8]string{
@@ -115,7 +118,7 @@ func refusal(ok bool) string {
 
 // String implements fmt.Stringer.
 func (k kind) String() string {
-	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "search ahead", "create of a presumed name", "give away"}[k]
+	return [...]string{"create", "rename", "update", "delete", "search", "repair", "search by attribute", "search ahead", "create of a presumed name", "give away", "abandon"}[k]
 }
 
 // String implements fmt.Stringer.

@@ -117,6 +117,7 @@ func brokenVariants() []struct {
 		{RepairNeverPardons, "repair leaves the mark", "create loses to a rename, whose user is deleted"},
 		{AheadWithoutClaim, "search answers with the presumed owner, without the live claim", "a search ahead with a claim that is lost"},
 		{AheadIgnoresVersion, "search ahead takes any claim that names the presumed owner", "a search ahead with a claim that is lost"},
+		{AbandonWithoutMark, "a create that was given up deletes its user without the mark", "a create is abandoned, and made again"},
 		{DropBeforeCommit, "old slices deleted before the role's commit", "addition, removal and a reader"},
 		{RoleWithoutVersion, "role written without resourceVersion", "from inline to slices and back"},
 		{SliceWithoutFence, "repair of slices without fencing the role", "two additions"},

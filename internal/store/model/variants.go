@@ -42,6 +42,8 @@ const (
 	// AheadIgnoresVersion answers a search with the presumed owner if the live claim names it, even when the claim has been written
 	// since the cache showed it.
 	AheadIgnoresVersion
+	// AbandonWithoutMark deletes the user of a create that was given up without marking it condemned and looking again.
+	AbandonWithoutMark
 )
 
 // Variants that are not broken, and that the checker must pass.

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// abandonTime bounds how long a process looks after a create that it has abandoned. Then repair is about to do the same.
+	abandonTime = ResidueAge
+	// abandonPause lies between two tries, which are made while the API server is away.
+	abandonPause = time.Second
+)
+
+// abandon clears away, in the background, what a create has left behind whose client is told to come again, unless it counts already. The
+// client's next try makes another object of that name, and as soon as that one is renamed or deleted, repair would give the name to the one
+// that was left behind: a user that no identity provider knows. A process that ends meanwhile leaves the object to repair.
+func (s *Store) abandon(ctx context.Context, obj client.Object, c creation) {
+	name, k := obj.GetName(), kindOf(obj)
+	s.background(func() {
+		var last error
+		// No error ends this but that of its context: each is one of the API server, or a write that somebody else was quicker with.
+		err := wait.PollUntilContextTimeout(context.WithoutCancel(ctx), abandonPause, abandonTime, true, func(ctx context.Context) (bool, error) {
+			last = s.clear(ctx, k, name, c)
+			return last == nil, nil
+		})
+		if err != nil {
+			s.log.Info("left the rest of a create to repair", "name", name, "cause", last.Error())
+		}
+	})
+}
+
+// clear deletes an object that this process has created and tells nobody of, unless it has come to count or somebody else has written it. It is
+// marked first and its claim is read again, as in undo: who has meanwhile found it under its name reads the mark.
+func (s *Store) clear(ctx context.Context, k kind, name string, c creation) error {
+	obj := k.object()
+	if err := s.get(ctx, name, obj); err != nil {
+		return ignoreGone(err)
+	}
+	owned, err := s.owned(ctx, obj)
+	if err != nil {
+		return err
+	}
+	if owned {
+		return s.acquit(ctx, obj)
+	}
+	if !alive(obj) || !Residue(obj) {
+		return nil
+	}
+	if err := s.condemn(ctx, c.condemn, obj); err != nil {
+		return err
+	}
+	owned, err = s.owned(ctx, obj)
+	if err != nil {
+		return err
+	}
+	if owned {
+		return s.acquit(ctx, obj)
+	}
+	return ignoreGone(s.remove(ctx, c.undo, obj))
+}
+
+// owned says whether the claim of an object's name names it.
+func (s *Store) owned(ctx context.Context, obj client.Object) (bool, error) {
+	e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(obj), obj.GetName())
+	return e.holding == holdingOwn, err
+}
