@@ -60,7 +60,11 @@ func (s *Store) clear(ctx context.Context, k kind, name string, c creation) erro
 	if owned {
 		return s.acquit(ctx, obj)
 	}
-	return ignoreGone(s.remove(ctx, c.undo, obj))
+	if err := s.remove(ctx, c.undo, obj); err != nil {
+		return ignoreGone(err)
+	}
+	s.log.Info("deleted the rest of a create that was answered 429", "name", name)
+	return nil
 }
 
 // owned says whether the claim of an object's name names it.
