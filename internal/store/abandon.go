@@ -17,9 +17,25 @@ const (
 
 // abandon clears away, in the background, what a create has left behind whose client is told to come again, unless it counts already. The
 // client's next try makes another object of that name, and as soon as that one is renamed or deleted, repair would give the name to the one
-// that was left behind: a user that no identity provider knows. A process that ends meanwhile leaves the object to repair.
+// that was left behind: a user that no identity provider knows. A process that ends meanwhile leaves the object to the next try, and to repair.
 func (s *Store) abandon(ctx context.Context, obj client.Object, c creation) {
-	name, k := obj.GetName(), kindOf(obj)
+	s.clearBehind(ctx, kindOf(obj), obj.GetName(), c)
+}
+
+// abandonOlder does the same for what a create passed over that has got the name: the rests of tries whose process was killed.
+func (s *Store) abandonOlder(ctx context.Context, obj client.Object, c creation) {
+	bearers, err := s.bearersOf(ctx, kindOf(obj), ClaimNameOf(obj))
+	if err != nil {
+		return // Repair knows them too.
+	}
+	for _, bearer := range rivals(bearers, obj.GetName()) {
+		if Residue(bearer) {
+			s.clearBehind(ctx, kindOf(obj), bearer.GetName(), c)
+		}
+	}
+}
+
+func (s *Store) clearBehind(ctx context.Context, k kind, name string, c creation) {
 	s.background(func() {
 		var last error
 		// No error ends this but that of its context: each is one of the API server, or a write that somebody else was quicker with.
@@ -33,7 +49,7 @@ func (s *Store) abandon(ctx context.Context, obj client.Object, c creation) {
 	})
 }
 
-// clear deletes an object that this process has created and tells nobody of, unless it has come to count or somebody else has written it. It is
+// clear deletes an object that a create has left behind, unless it has come to count or somebody else has written it. It is
 // marked first and its claim is read again, as in undo: who has meanwhile found it under its name reads the mark.
 func (s *Store) clear(ctx context.Context, k kind, name string, c creation) error {
 	obj := k.object()
@@ -63,7 +79,7 @@ func (s *Store) clear(ctx context.Context, k kind, name string, c creation) erro
 	if err := s.remove(ctx, c.undo, obj); err != nil {
 		return ignoreGone(err)
 	}
-	s.log.Info("deleted the rest of a create that was answered 429", "name", name)
+	s.log.Info("deleted the rest of a create that did not come to its end", "name", name)
 	return nil
 }
 

@@ -44,7 +44,11 @@ func (s *Store) createBearer(ctx context.Context, obj client.Object, c creation)
 	if err := s.fillAndSeize(ctx, obj, c, want); err != nil {
 		return s.undo(ctx, obj, c, err)
 	}
-	return s.readBack(ctx, obj)
+	if err := s.readBack(ctx, obj); err != nil {
+		return err
+	}
+	s.abandonOlder(ctx, obj, c)
+	return nil
 }
 
 func (s *Store) fillAndSeize(ctx context.Context, obj client.Object, c creation, want seizure) error {

@@ -248,6 +248,18 @@ func TestRepeatedCreate(t *testing.T) {
 	found, err := r.UserByUserName(ctx, dir, "repeated")
 	must(t, err)
 	same(t, made.Name, found.Name, "the second create counts")
+	// The name is free again before anybody has cleared the rest away.
+	must(t, r.DeleteUser(ctx, dir, made.Name, nil))
+	r.finish()
+	if exists(t, r.client, rest.Name, &v1alpha1.ScimUser{}) {
+		t.Error("the rest of the first create is there, and would come to count now")
+	}
+
+	rest = leftover(t, r, dir, "repeated-create-later", "repeated")
+	r.seen(t, rest.Name, &v1alpha1.ScimUser{}, func() bool { return true })
+	_, err = r.CreateUser(ctx, dir, userSpec("repeated"))
+	must(t, err)
+	r.behind = nil // the second process is killed as well
 	r.clock.SetTime(time.Now().Add(store.ResidueAge + time.Minute))
 	repaired(t, r.RepairUser, rest.Name)
 	_, err = r.User(ctx, dir, rest.Name)
