@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -242,7 +241,8 @@ func (o *operator) beginRace(ctx context.Context, r race, tag string) (*scene, e
 }
 
 func (s *scene) endRace(ctx context.Context, first, second error) (*outcome, error) {
-	if err := s.rest(ctx, 2*time.Second); err != nil {
+	// The claim of a name that a rename has left goes when it is five seconds old, until when nothing may be written.
+	if err := s.rest(ctx, certain); err != nil {
 		return nil, err
 	}
 	p, err := s.project(ctx)
