@@ -130,6 +130,7 @@ func (h *history) record(ctx context.Context) error {
 		return err
 	}
 	h.settleEnds(time.Since(began).Nanoseconds())
+	noteShared(h.operations)
 	return s.close(ctx)
 }
 
@@ -150,6 +151,33 @@ func (h *history) settleEnds(last int64) {
 		if h.operations[i].Output.(answer).status == 0 {
 			h.operations[i].Return = last + 1
 			h.unknown++
+		}
+	}
+}
+
+// noteShared finds the deletes that were under way while another one of the same was.
+func noteShared(operations []porcupine.Operation) {
+	for i := range operations {
+		in := operations[i].Input.(request)
+		in.shared = in.what == "delete" && slices.ContainsFunc(slices.Concat(operations[:i], operations[i+1:]), func(other porcupine.Operation) bool {
+			its := other.Input.(request)
+			return its.what == "delete" && its.id == in.id && other.Call < operations[i].Return && operations[i].Call < other.Return
+		})
+		operations[i].Input = in
+	}
+}
+
+// TestSharedDeletes: two deletes of one user may both say that it is done, but not one after the other.
+func TestSharedDeletes(t *testing.T) {
+	for second, want := range map[int64]porcupine.CheckResult{15: porcupine.Ok, 25: porcupine.Illegal} {
+		history := []porcupine.Operation{
+			{ClientId: 0, Call: 0, Return: 5, Input: request{what: "create", resource: "/Users", name: "ada"}, Output: answer{status: done, id: "ada-1"}},
+			{ClientId: 0, Call: 10, Return: 20, Input: request{what: "delete", resource: "/Users", id: "ada-1"}, Output: answer{status: done}},
+			{ClientId: 1, Call: second, Return: second + 10, Input: request{what: "delete", resource: "/Users", id: "ada-1"}, Output: answer{status: done}},
+		}
+		noteShared(history)
+		if got := porcupine.CheckOperationsTimeout(model(), history, checking); got != want {
+			t.Errorf("a second delete from %d on, the first being over at 20: %s, want %s", second, got, want)
 		}
 	}
 }
