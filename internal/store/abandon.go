@@ -19,23 +19,7 @@ const (
 // client's next try makes another object of that name, and as soon as that one is renamed or deleted, repair would give the name to the one
 // that was left behind: a user that no identity provider knows. A process that ends meanwhile leaves the object to the next try, and to repair.
 func (s *Store) abandon(ctx context.Context, obj client.Object, c creation) {
-	s.clearBehind(ctx, kindOf(obj), obj.GetName(), c)
-}
-
-// abandonOlder does the same for what a create passed over that has got the name: the rests of tries whose process was killed.
-func (s *Store) abandonOlder(ctx context.Context, obj client.Object, c creation) {
-	bearers, err := s.bearersOf(ctx, kindOf(obj), ClaimNameOf(obj))
-	if err != nil {
-		return // Repair knows them too.
-	}
-	for _, bearer := range rivals(bearers, obj.GetName()) {
-		if Residue(bearer) {
-			s.clearBehind(ctx, kindOf(obj), bearer.GetName(), c)
-		}
-	}
-}
-
-func (s *Store) clearBehind(ctx context.Context, k kind, name string, c creation) {
+	k, name := kindOf(obj), obj.GetName()
 	s.background(func() {
 		var last error
 		// No error ends this but that of its context: each is one of the API server, or a write that somebody else was quicker with.
@@ -49,6 +33,19 @@ func (s *Store) clearBehind(ctx context.Context, k kind, name string, c creation
 	})
 }
 
+// abandonOlder does the same for what a create passed over that has got the name: the rests of tries whose process was killed.
+func (s *Store) abandonOlder(ctx context.Context, obj client.Object, c creation) {
+	bearers, err := s.bearersOf(ctx, kindOf(obj), ClaimNameOf(obj))
+	if err != nil {
+		return // Repair knows them too.
+	}
+	for _, bearer := range rivals(bearers, obj.GetName()) {
+		if Residue(bearer) {
+			s.abandon(ctx, bearer, c)
+		}
+	}
+}
+
 // clear deletes an object that a create has left behind, unless it has come to count or somebody else has written it. It is
 // marked first and its claim is read again, as in undo: who has meanwhile found it under its name reads the mark.
 func (s *Store) clear(ctx context.Context, k kind, name string, c creation) error {
@@ -56,35 +53,15 @@ func (s *Store) clear(ctx context.Context, k kind, name string, c creation) erro
 	if err := s.get(ctx, name, obj); err != nil {
 		return ignoreGone(err)
 	}
-	owned, err := s.owned(ctx, obj)
+	e, err := s.evaluate(ctx, k, ClaimNameOf(obj), name)
 	if err != nil {
 		return err
 	}
-	if owned {
+	if e.holding == holdingOwn {
 		return s.acquit(ctx, obj)
 	}
 	if !alive(obj) || !Residue(obj) {
 		return nil
 	}
-	if err := s.condemn(ctx, c.condemn, obj); err != nil {
-		return err
-	}
-	owned, err = s.owned(ctx, obj)
-	if err != nil {
-		return err
-	}
-	if owned {
-		return s.acquit(ctx, obj)
-	}
-	if err := s.remove(ctx, c.undo, obj); err != nil {
-		return ignoreGone(err)
-	}
-	s.log.Info("deleted the rest of a create that did not come to its end", "name", name)
-	return nil
-}
-
-// owned says whether the claim of an object's name names it.
-func (s *Store) owned(ctx context.Context, obj client.Object) (bool, error) {
-	e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(obj), obj.GetName())
-	return e.holding == holdingOwn, err
+	return s.discard(ctx, obj, c.condemn, c.undo, false)
 }

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -17,14 +16,12 @@ import (
 	"github.com/scim-operator/scim-operator/internal/store"
 )
 
-var errBroken = errors.New("the API server is broken")
-
-// refuse makes the replica fail the first writes of a verb and kind.
-func (r *replica) refuse(verb string, sample client.Object, first int) {
-	var count atomic.Int64
-	hook := func(v string, obj client.Object) error {
-		if v == verb && fmt.Sprintf("%T", obj) == fmt.Sprintf("%T", sample) && int(count.Add(1)) <= first {
-			return errBroken
+// refuseOnce makes the replica fail its next write of a verb.
+func (r *replica) refuseOnce(verb string) {
+	var refused atomic.Bool
+	hook := func(v string, _ client.Object) error {
+		if v == verb && refused.CompareAndSwap(false, true) {
+			return errStopped
 		}
 		return nil
 	}
@@ -81,7 +78,7 @@ func TestAbandonedCreates(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			dir := fmt.Sprintf("abandoned-%d", i)
-			r.refuse("create", &v1alpha1.ScimClaim{}, 1<<30)
+			r.stopAt("create", &v1alpha1.ScimClaim{}, 1)
 			_, err := r.CreateUser(ctx, dir, userSpec(dir))
 			wantStatus(t, err, http.StatusTooManyRequests)
 			r.writes.before.Store(nil)
@@ -91,7 +88,7 @@ func TestAbandonedCreates(t *testing.T) {
 			left := list.Items[0].Name
 
 			test.meanwhile(t, dir, left)
-			r.refuse("patch", &v1alpha1.ScimUser{}, 1) // the API server is not back at the first try
+			r.refuseOnce("patch") // the API server is not back at the first try
 			r.finish()
 			r.writes.before.Store(nil)
 			same(t, test.stays, exists(t, r.client, left, &v1alpha1.ScimUser{}), "the user of the create that failed is there")
@@ -103,7 +100,7 @@ func TestAbandonedCreates(t *testing.T) {
 // TestAbandonedRole is the same for a role whose members were being written.
 func TestAbandonedRole(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
-	r.refuse("update", &v1alpha1.ScimRole{}, 1<<30)
+	r.stopAt("update", &v1alpha1.ScimRole{}, 1)
 	_, err := r.CreateRole(ctx, dir, roleSpec("abandoned"), ops(add(ids(1500)...)))
 	wantStatus(t, err, http.StatusTooManyRequests)
 	r.writes.before.Store(nil)
@@ -123,13 +120,13 @@ func TestAbandonedCreateThatCounts(t *testing.T) {
 				err := c.Create(ctx, obj, opts...)
 				if _, ok := obj.(*v1alpha1.ScimClaim); ok {
 					broken.Store(true)
-					return errBroken
+					return errStopped
 				}
 				return err
 			},
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 				if broken.Load() {
-					return errBroken
+					return errStopped
 				}
 				return c.Get(ctx, key, obj, opts...)
 			},

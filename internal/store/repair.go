@@ -78,7 +78,7 @@ func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration,
 		return wait, nil
 	}
 	if filling(obj) {
-		return 0, s.discard(ctx, obj)
+		return 0, s.discard(ctx, obj, failpoint.RepairCondemn, failpoint.RepairResidue, !filling(obj))
 	}
 	if err := s.fence(ctx, failpoint.RepairFence, obj, v1alpha1.AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
 		return 0, err
@@ -102,25 +102,29 @@ func (s *Store) judge(ctx context.Context, obj client.Object) (time.Duration, er
 	if wait := s.youngerThan(obj, ResidueAge); wait > 0 {
 		return wait, nil
 	}
-	return 0, s.discard(ctx, obj)
+	return 0, s.discard(ctx, obj, failpoint.RepairCondemn, failpoint.RepairResidue, !filling(obj))
 }
 
-// discard deletes the rest of a create: the mark first, then another look at the claim, then the object as it was marked.
-func (s *Store) discard(ctx context.Context, obj client.Object) error {
-	if err := s.condemn(ctx, failpoint.RepairCondemn, obj); err != nil {
+// discard deletes the rest of a create: the mark first, then another look at the claim, then the object as it was marked. Where the name has
+// become free, keepFree says whether the object stays all the same, as it must unless it is certain that nobody was told of it.
+func (s *Store) discard(ctx context.Context, obj client.Object, mark, remove failpoint.Point, keepFree bool) error {
+	if err := s.condemn(ctx, mark, obj); err != nil {
 		return err
 	}
 	e, err := s.evaluate(ctx, kindOf(obj), ClaimNameOf(obj), obj.GetName())
 	if err != nil {
 		return err
 	}
-	if e.holding == holdingOwn || e.holding != holdingTaken && !filling(obj) {
+	if e.holding == holdingOwn || keepFree && e.holding != holdingTaken {
 		// The create has taken the claim after all, or the name has become free. Its read-back may have seen the mark and
 		// refused to acknowledge; that is a 429, after which the client looks again.
 		return s.acquit(ctx, obj)
 	}
-	if err := s.remove(ctx, failpoint.RepairResidue, obj); err != nil && !isGone(err) {
-		return fmt.Errorf("delete the rest of a create %s: %w", obj.GetName(), err)
+	if err := s.remove(ctx, remove, obj); err != nil {
+		if !isGone(err) {
+			err = fmt.Errorf("delete the rest of a create %s: %w", obj.GetName(), err)
+		}
+		return ignoreGone(err)
 	}
 	s.log.Info("deleted the rest of a create that never counted", "name", obj.GetName())
 	return nil

@@ -129,8 +129,8 @@ func (h *history) record(ctx context.Context) error {
 	if err := stop(); err != nil {
 		return err
 	}
+	noteShared(h.operations) // by the times of the requests themselves
 	h.settleEnds(time.Since(began).Nanoseconds())
-	noteShared(h.operations)
 	return s.close(ctx)
 }
 

@@ -21,7 +21,7 @@ const (
 // for a reason to leave, and then for so long that all say they are not ready. Clients may see no answer but success and 429, and what was
 // acknowledged must be there in the end. The first time no request may break off. The second time the Service can hear that no server is ready just
 // before it hears that all are, and refuse connections in between. Then nobody creates anything, because a create of which
-// nobody knows for longer than a client waits whether it happened is answered 429, and the next one 409.
+// nobody knows for longer than a client waits whether it happened is answered 429, and the next one may be answered 409.
 func TestAPIServerKilled(t *testing.T) {
 	w := newWorld(t)
 	w.keepControllers(t)
