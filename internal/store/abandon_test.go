@@ -78,7 +78,7 @@ func TestAbandonedCreates(t *testing.T) {
 	} {
 		t.Run(test.reason, func(t *testing.T) {
 			dir := fmt.Sprintf("abandoned-%d", i)
-			r.stopAt("create", &v1alpha1.ScimClaim{}, 1)
+			r.stopAt("create", &v1alpha1.ScimClaim{})
 			_, err := r.CreateUser(ctx, dir, userSpec(dir))
 			wantStatus(t, err, http.StatusTooManyRequests)
 			r.writes.before.Store(nil)
@@ -100,7 +100,7 @@ func TestAbandonedCreates(t *testing.T) {
 // TestAbandonedRole is the same for a role whose members were being written.
 func TestAbandonedRole(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
-	r.stopAt("update", &v1alpha1.ScimRole{}, 1)
+	r.stopAt("update", &v1alpha1.ScimRole{})
 	_, err := r.CreateRole(ctx, dir, roleSpec("abandoned"), ops(add(ids(1500)...)))
 	wantStatus(t, err, http.StatusTooManyRequests)
 	r.writes.before.Store(nil)

@@ -20,17 +20,14 @@ import (
 // errStopped is what a write gets once a test has "killed" its writer.
 var errStopped = errors.New("the process was killed")
 
-// stopAt makes the replica fail its nth write of a verb and kind, and every write after it, as if it had been killed there.
-func (r *replica) stopAt(verb string, sample client.Object, nth int) {
+// stopAt makes the replica fail its next write of a verb and kind, and every write after it, as if it had been killed there.
+func (r *replica) stopAt(verb string, sample client.Object) {
 	var mu sync.Mutex
 	stopped := false
 	hook := func(v string, obj client.Object) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if v == verb && fmt.Sprintf("%T", obj) == fmt.Sprintf("%T", sample) {
-			nth--
-		}
-		if nth <= 0 {
 			stopped = true
 		}
 		if stopped {
@@ -60,7 +57,7 @@ func repaired(t testing.TB, repair func(context.Context, string) (time.Duration,
 
 func TestRepairCompletesACreate(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
-	r.stopAt("create", &v1alpha1.ScimClaim{}, 1)
+	r.stopAt("create", &v1alpha1.ScimClaim{})
 	_, err := r.CreateUser(ctx, dir, userSpec("completed"))
 	wantStatus(t, err, http.StatusTooManyRequests)
 	r.writes.before.Store(nil)
@@ -138,7 +135,7 @@ func TestRepairDeletesOnlyWhatNeverCounted(t *testing.T) {
 // TestRepairOfAHalfWrittenRole: a large role that was killed before its members were in must not come to count without them.
 func TestRepairOfAHalfWrittenRole(t *testing.T) {
 	r, dir, ctx := newReplica(t), directoryOf(t), t.Context()
-	r.stopAt("update", &v1alpha1.ScimRole{}, 1)
+	r.stopAt("update", &v1alpha1.ScimRole{})
 	_, err := r.CreateRole(ctx, dir, roleSpec("half"), ops(add(ids(1500)...)))
 	wantStatus(t, err, http.StatusTooManyRequests)
 	r.writes.before.Store(nil)
