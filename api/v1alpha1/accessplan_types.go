@@ -205,6 +205,13 @@ type AccessPlanStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Peaks []PlanPeak `json:"peaks,omitempty"`
+
+	// reservedBy names the process of the operator that may let one more person pass before this status says so: whoever leaves alone loses
+	// access without waiting for it to be written. A process that takes over counts that person as passed, because it cannot know.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	ReservedBy string `json:"reservedBy,omitempty"`
 }
 
 // PassReason says why a removal was let through.
@@ -235,7 +242,8 @@ type PlanPass struct {
 	Count int32 `json:"count,omitempty"`
 
 	// people are eight characters for each of them, in order: a hash of the Kubernetes user name, by which the operator knows whom it
-	// has let through. Absent when the plan has more passes than it can remember by name.
+	// has let through. Shorter, or absent, when the plan has more passes than it can remember by name, and when it counts somebody whom
+	// a former process may have let through.
 	// +optional
 	// +kubebuilder:validation:MinLength=8
 	// +kubebuilder:validation:MaxLength=80000

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,7 +27,8 @@ import (
 const casAttempts = 5
 
 // Gate has the removals of all grants, decides which of them take effect, and writes the AccessPlans. One lock serialises everything,
-// so that nobody is counted twice. It lives on the leader; a leader that has been replaced fails its writes, and lets nobody through.
+// so that nobody is counted twice. It lives on the leader; a leader that has been replaced fails its writes, and lets through in each plan only the
+// one for whom it had a reservation there, whom its successor counts.
 type Gate struct {
 	cached   client.Reader
 	live     client.Reader
@@ -35,6 +37,8 @@ type Gate struct {
 	clock    clock.PassiveClock
 	metrics  *metrics
 	census   *census
+	// identity names this process, as no other was ever named.
+	identity string
 
 	mu sync.Mutex
 	// seen are the grants that were looked at since the start.
@@ -65,7 +69,7 @@ func NewGate(mgr manager.Manager, options Options) (*Gate, error) {
 	return &Gate{
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("scim-operator-guard"), clock: options.Clock, metrics: counters,
-		census: newCensus(),
+		census: newCensus(), identity: string(uuid.NewUUID()),
 		seen:   map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
 		wake: func([]access.GrantKey) {}, changed: func(string) {},
 	}, nil
@@ -94,7 +98,8 @@ func (g *Gate) Forget(grant access.GrantKey) {
 }
 
 // Admit takes the removals of one grant, all of them, and gives the names that must stay with their marks, by plan. Whoever is not
-// among them has been recorded as passed in the API server before it returns. On an error nobody may lose access.
+// among them counts as passed in the API server before it returns: by name, or as the one for whom the AccessPlan has a reservation, whose name is
+// written soon after. On an error nobody may lose access.
 func (g *Gate) Admit(ctx context.Context, grant access.GrantKey, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -174,7 +179,10 @@ func (g *Gate) evaluate(ctx context.Context, p *plan, grant access.GrantKey) err
 		if err != nil {
 			return err
 		}
-		if answer.Passed {
+		switch {
+		case answer.Single.Count > 0 && p.reserves(g.identity):
+			p.ahead = answer.Single // What changes a plan asks for another look, which writes it.
+		case answer.Passed:
 			err = g.write(ctx, p, guard, answer, nil)
 			if isStale(err) {
 				p.loaded = false
@@ -206,7 +214,7 @@ func (g *Gate) decide(ctx context.Context, p *plan, guard v1alpha1.Guard, ledger
 	}
 	return access.Decide(access.Question{
 		Kind: p.kind(), Limits: access.LimitsOf(guard, p.key), Ledger: ledger, Candidates: p.asked(), Active: active,
-		Now: g.clock.Now(), LastNew: p.lastNew, Complete: complete,
+		Now: g.clock.Now(), LastNew: p.lastNew, Complete: complete, Unknown: p.unknown,
 	}), nil
 }
 
@@ -289,7 +297,7 @@ func (g *Gate) adopt(p *plan, answer access.Answer, asking access.GrantKey) {
 	p.ledger, p.held = answer.Ledger, answer.Held
 	maps.Copy(p.marks, answer.Held)
 	if answer.Newcomers {
-		p.lastNew = g.clock.Now()
+		p.lastNew, p.unknown = g.clock.Now(), 0
 	}
 	if len(woken) > 0 {
 		slices.SortFunc(woken, access.GrantKey.Compare)

@@ -91,6 +91,48 @@ func TestALostAnswer(t *testing.T) {
 	}
 }
 
+// TestWhoLeavesAloneDoesNotWait has one person lose access although the plan cannot be written, and nobody after that one. A process that takes over
+// counts whom it cannot know of.
+func TestWhoLeavesAloneDoesNotWait(t *testing.T) {
+	o := start(t)
+	o.directory("alone", few())
+	ids := o.crew("alone", 12)
+	o.active(false, ids[0])
+	first := o.plan("the first is counted before anything else", "alone-users", v1alpha1.PlanWatching, 0, 1)
+	if first.Status.ReservedBy == "" {
+		t.Error("reason: the next one need not wait")
+	}
+	o.bound("the first loses access", "alone-grant", ids[1:]...)
+
+	o.mute.Store(true)
+	o.active(false, ids[1])
+	o.bound("the next one loses access although that cannot be written", "alone-grant", ids[2:]...)
+	o.active(false, ids[2])
+	before := o.lost.Load()
+	o.eventually("the controllers try", func() string {
+		if n := o.lost.Load() - before; n < 10 {
+			return fmt.Sprintf("%d writes were lost", n)
+		}
+		return ""
+	})
+	o.bound("the third one waits until the second is counted", "alone-grant", ids[2:]...)
+
+	o.stop()
+	o.mute.Store(false)
+	o.run(o.Scheme())
+	o.bound("the third one waits no longer", "alone-grant", ids[3:]...)
+	again := o.plan("a new process counts the second, of whom it knows nothing", "alone-users", v1alpha1.PlanWatching, 0, 3)
+	if people := again.Status.Passes[0].People; people != core.Print(ids[0]+"@example.com")+core.Print(ids[2]+"@example.com") {
+		t.Errorf("reason: two of three have names; got %q", people)
+	}
+	if again.Status.ReservedBy == first.Status.ReservedBy {
+		t.Error("reason: the reservation is that of the new process")
+	}
+	o.active(false, ids[3])
+	o.bound("the next one loses access", "alone-grant", ids[4:]...)
+	o.plan("and is counted afterwards", "alone-users", v1alpha1.PlanWatching, 0, 4)
+}
+
 func without(ids []string, gone ...string) []string {
 	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(gone, id) })
 }

@@ -52,21 +52,28 @@ type operator struct {
 	t     *testing.T
 	clock *clocktesting.FakePassiveClock
 	stop  func()
-	// deaf has the answer to the controllers' next write of an AccessPlan's status get lost.
-	deaf atomic.Bool
+	// deaf has the answer to the controllers' next write of an AccessPlan's status get lost, and while mute is set none arrives.
+	deaf, mute atomic.Bool
+	// lost counts the writes that did not arrive.
+	lost atomic.Int32
 }
 
-// lossy loses the answer to one write of an AccessPlan's status.
+// lossy loses the answer to one write of an AccessPlan's status, or all such writes.
 type lossy struct {
-	next http.RoundTripper
-	deaf *atomic.Bool
+	next       http.RoundTripper
+	deaf, mute *atomic.Bool
+	lost       *atomic.Int32
 }
 
 // RoundTrip implements http.RoundTripper.
 func (l lossy) RoundTrip(request *http.Request) (*http.Response, error) {
+	counts := request.Method == http.MethodPut && strings.Contains(request.URL.Path, "/accessplans/")
+	if counts && l.mute.Load() {
+		l.lost.Add(1)
+		return nil, errors.New("the write is lost")
+	}
 	response, err := l.next.RoundTrip(request)
-	counts := request.Method == http.MethodPut && strings.Contains(request.URL.Path, "/accessplans/") && err == nil
-	if counts && response.StatusCode == http.StatusOK && l.deaf.CompareAndSwap(true, false) {
+	if counts && err == nil && response.StatusCode == http.StatusOK && l.deaf.CompareAndSwap(true, false) {
 		return nil, errors.Join(errors.New("the answer is lost"), response.Body.Close())
 	}
 	return response, err
@@ -95,7 +102,7 @@ func (o *operator) run(scheme *runtime.Scheme) {
 	o.t.Helper()
 	config := apiserver.Config()
 	config.QPS = -1
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lossy{next: next, deaf: &o.deaf} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lossy{next: next, deaf: &o.deaf, mute: &o.mute, lost: &o.lost} })
 	again := true // each test has controllers of its own, under the same names
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Controller: managerconfig.Controller{SkipNameValidation: &again}, Scheme: scheme,

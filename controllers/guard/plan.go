@@ -30,6 +30,11 @@ type plan struct {
 	marks map[string]access.Mark
 	// lastNew is when somebody was last seen here for the first time.
 	lastNew time.Time
+	// ahead is the pass of somebody who has taken the reservation and is not stored yet; its Count is 0 for nobody.
+	ahead access.Pass
+	// unknown is the number of people whom another process may have let through by its reservation. They are counted with the next newcomer: until
+	// then it makes no difference, and at rest nothing is written.
+	unknown int
 }
 
 // candidate is one name that would lose access.
@@ -137,6 +142,11 @@ func (p *plan) releasing(held map[string]access.Mark) bool {
 	return false
 }
 
+// reserves says whether one person may pass before the plan is written: it says so in the API server, and nobody has made use of it.
+func (p *plan) reserves(identity string) bool {
+	return p.object != nil && p.object.Status.ReservedBy == identity && p.ahead.Count == 0
+}
+
 // load reads the plan as the API server has it, once, and again after a failed write.
 func (g *Gate) load(ctx context.Context, p *plan) error {
 	if p.loaded {
@@ -157,6 +167,12 @@ func (g *Gate) load(ctx context.Context, p *plan) error {
 			object.Spec.Directory, object.Spec.Role)
 	}
 	p.object, p.loaded, p.ledger = object, true, access.ReadLedger(object)
+	if p.unknown = 0; object.Status.ReservedBy != "" && object.Status.ReservedBy != g.identity {
+		p.unknown = 1
+	}
+	if p.ahead.Count > 0 {
+		p.ledger = p.ledger.With(p.ahead)
+	}
 	return nil
 }
 

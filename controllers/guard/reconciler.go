@@ -192,7 +192,7 @@ func (g *Gate) drop(ctx context.Context, p *plan) error {
 			return fmt.Errorf("deleting it: %w", err)
 		}
 	}
-	p.object, p.ledger = nil, access.Ledger{}
+	p.object, p.ledger, p.ahead, p.unknown = nil, access.Ledger{}, access.Pass{}, 0
 	if len(p.candidates) == 0 {
 		delete(g.plans, p.key)
 	}

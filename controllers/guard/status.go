@@ -34,13 +34,14 @@ func (g *Gate) write(ctx context.Context, p *plan, guard v1alpha1.Guard, answer 
 	}
 	g.setStatus(next, p, access.LimitsOf(guard, p.key), answer, decided)
 	if apiequality.Semantic.DeepEqual(next.Status, p.object.Status) {
+		p.ahead = access.Pass{}
 		return nil
 	}
 	before := p.object.Status
 	if err := g.writer.Status().Update(ctx, next, client.FieldOwner(v1alpha1.ManagedBy)); err != nil {
 		return fmt.Errorf("writing its status: %w", err)
 	}
-	p.object = next
+	p.object, p.ahead = next, access.Pass{}
 	g.speak(ctx, p, &before, answer, decided)
 	return nil
 }
@@ -58,6 +59,12 @@ func (g *Gate) setStatus(
 		status.ReleaseTime = &metav1.Time{Time: status.HeldSince.Add(limits.Hold)}
 	}
 	status.State = state(p, answer)
+	if p.unknown == 0 || answer.Newcomers {
+		status.ReservedBy = ""
+		if answer.Ledger.Room(limits) > 0 {
+			status.ReservedBy = g.identity
+		}
+	}
 	now := metav1.NewTime(g.clock.Now())
 	holds := condition(len(names), status)
 	holds.Type, holds.ObservedGeneration, holds.LastTransitionTime = v1alpha1.PlanHolds, object.Generation, now

@@ -79,7 +79,7 @@ func (r *reconciler) gather(ctx context.Context, role *v1alpha1.ScimRole) (facts
 	f.members = len(ids)
 	for id := range ids {
 		var user v1alpha1.ScimUser
-		err := r.cached.Get(ctx, client.ObjectKey{Name: id}, &user)
+		err := r.cached.Get(ctx, client.ObjectKey{Name: id}, &user, client.UnsafeDisableDeepCopy) // There may be 50,000.
 		if apierrors.IsNotFound(err) {
 			f.unresolved++
 		} else if err != nil {
@@ -104,7 +104,7 @@ func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole) (ids 
 	add(role.Spec.LocalMembers)
 	for _, name := range role.Spec.Slices {
 		var part v1alpha1.ScimRoleSlice
-		err := r.cached.Get(ctx, client.ObjectKey{Name: name}, &part)
+		err := r.cached.Get(ctx, client.ObjectKey{Name: name}, &part, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
 			// The role may have come before its slice.
 			err = r.live.Get(ctx, client.ObjectKey{Name: name}, &part)

@@ -81,6 +81,9 @@ type Question struct {
 	LastNew time.Time
 	// Complete says that the candidates are all there are: each grant has been looked at since the start.
 	Complete bool
+	// Unknown is the number of people who may have passed by the limit without the Ledger's knowledge: another process might let them.
+	// They count from when the first newcomer comes.
+	Unknown int
 }
 
 // Answer is what becomes of the candidates.
@@ -93,6 +96,8 @@ type Answer struct {
 	Newcomers bool
 	// Passed says that the ledger has passes that it did not have before.
 	Passed bool
+	// Single is what the ledger has of the only newcomer, if that one passed by the limit; otherwise its Count is 0.
+	Single Pass
 }
 
 // Decide says who passes and who waits. It is a pure function, gives the same answer whatever the order of the candidates, and asked again
@@ -118,6 +123,7 @@ func Decide(q Question) Answer {
 		slices.Sort(newcomers)
 		answer.Newcomers = true
 		ledger.count(q.Active, q.Now)
+		ledger.passUnknown(q)
 		answer.Passed = ledger.admit(&answer, newcomers, holding, q)
 	}
 	ledger.settle(q, answer.Held)
@@ -132,7 +138,7 @@ func (l *Ledger) admit(answer *Answer, newcomers []string, holding bool, q Quest
 	if base < q.Limits.Smallest && !holding && len(answer.Held) == 0 {
 		return false
 	}
-	room := q.Limits.of(base) - l.passed(v1alpha1.PassLimit)
+	room := l.Room(q.Limits)
 	alone := len(newcomers) == 1 && q.Complete && q.Now.Sub(q.LastNew) >= Aloneness
 	pass, reason := 0, v1alpha1.PassLimit
 	switch {
@@ -147,9 +153,20 @@ func (l *Ledger) admit(answer *Answer, newcomers []string, holding bool, q Quest
 		answer.Held[name] = Mark{Kind: q.Kind, Epoch: l.Epoch}
 	}
 	if pass > 0 {
-		l.pass(newcomers[:pass], reason, q.Now, q.Limits.Window)
+		entered := l.pass(newcomers[:pass], reason, q.Now, q.Limits.Window)
+		if len(newcomers) == 1 && reason == v1alpha1.PassLimit {
+			answer.Single = entered
+		}
 	}
 	return pass > 0
+}
+
+// passUnknown counts those who may have passed without the ledger's knowledge, who have no names.
+func (l *Ledger) passUnknown(q Question) {
+	if q.Unknown == 0 {
+		return
+	}
+	l.enter(Pass{End: stepEnd(q.Now, q.Limits.Window), Reason: v1alpha1.PassLimit, Count: q.Unknown})
 }
 
 // settle brings the times of the hold into line with who is held. While not everybody is known, a hold does not end by itself.

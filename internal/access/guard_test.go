@@ -25,6 +25,11 @@ type burst struct {
 	waiting map[string]Mark
 	now     time.Time
 	lastNew time.Time
+	// stored is the ledger that a crash leaves. reserved says that there is a reservation with it, mine that it is this process' own, ahead that
+	// somebody has made use of it since, and unknown is 1 while a process does not know whether its predecessor did.
+	stored                Ledger
+	reserved, mine, ahead bool
+	unknown               int
 	// passed has each pass of the guard's own accord, in time.
 	passed map[v1alpha1.PassReason][]time.Time
 }
@@ -42,7 +47,7 @@ func newBurst(t *rapid.T) *burst {
 
 func (b *burst) question(newcomers []string, complete bool) Question {
 	q := Question{
-		Kind: MarkUsers, Limits: b.limits, Ledger: b.ledger, Active: 40, Now: b.now, LastNew: b.lastNew, Complete: complete,
+		Kind: MarkUsers, Limits: b.limits, Ledger: b.ledger, Active: 40, Now: b.now, LastNew: b.lastNew, Complete: complete, Unknown: b.unknown,
 	}
 	for name, mark := range b.waiting {
 		q.Candidates = append(q.Candidates, Candidate{Name: name, Mark: mark})
@@ -62,15 +67,41 @@ func (b *burst) ask(newcomers []string, complete bool) Answer {
 	b.checkOrder(q, answer)
 	b.checkAgain(q, answer)
 	for _, reason := range []v1alpha1.PassReason{v1alpha1.PassLimit, v1alpha1.PassAlone} {
-		for range answer.Ledger.passed(reason) - q.Ledger.at(b.now, b.limits.Window).passed(reason) {
+		n := answer.Ledger.passed(reason) - q.Ledger.at(b.now, b.limits.Window).passed(reason)
+		if reason == v1alpha1.PassLimit && answer.Newcomers {
+			n -= q.Unknown // Whoever that was passed when the predecessor lived.
+		}
+		for range n {
 			b.passed[reason] = append(b.passed[reason], b.now)
 		}
 	}
 	if answer.Newcomers {
-		b.lastNew = b.now
+		b.lastNew, b.unknown = b.now, 0
 	}
 	b.ledger, b.waiting = answer.Ledger, answer.Held
+	switch {
+	case answer.Single.Count > 0 && b.reserved && b.mine && !b.ahead:
+		b.ahead = true
+	case answer.Passed:
+		b.store()
+	}
 	return answer
+}
+
+// store writes the plan. Whoever does not know whether the predecessor's reservation was used leaves it there.
+func (b *burst) store() {
+	b.stored, b.ahead = b.ledger, false
+	if b.unknown == 0 {
+		b.reserved, b.mine = b.ledger.Room(b.limits) > 0, true
+	}
+}
+
+// crash ends the process, and another takes over, which knows what is stored.
+func (b *burst) crash() {
+	b.ledger, b.ahead, b.mine, b.lastNew, b.unknown = b.stored, false, false, b.now, 0
+	if b.reserved {
+		b.unknown = 1
+	}
 }
 
 func (b *burst) checkOrder(q Question, want Answer) {
@@ -134,6 +165,12 @@ func TestGuardNeverLetsMoreThrough(t *testing.T) {
 			}
 			b.ask(newcomers, rapid.IntRange(0, 4).Draw(t, "complete") > 0)
 			b.decide()
+			switch rapid.IntRange(0, 7).Draw(t, "afterwards") {
+			case 0:
+				b.crash()
+			case 1, 2, 3:
+				b.store()
+			}
 		}
 		b.checkWindows()
 	})
@@ -144,6 +181,7 @@ func (b *burst) decide() {
 	switch rapid.IntRange(0, 19).Draw(b.t, "decision") {
 	case 0:
 		b.ledger = b.ledger.Release(true)
+		b.store()
 		if answer := b.ask(nil, true); len(answer.Held) > 0 {
 			b.t.Fatalf("reason: an approved set passes as a whole; %v wait", answer.Held)
 		}
@@ -155,6 +193,7 @@ func (b *burst) decide() {
 		}
 		b.ledger = ledger
 		b.ledger = b.ledger.Release(false) // The end of a hold's time must not touch what was discarded.
+		b.store()
 		if answer := b.ask(nil, true); !cmp.Equal(before, answer.Held) {
 			b.t.Fatalf("reason: who was discarded waits without an end\n%s", cmp.Diff(before, answer.Held))
 		}

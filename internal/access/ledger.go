@@ -131,6 +131,9 @@ func (l Ledger) passed(reason v1alpha1.PassReason) int {
 // Limit is the number of removals that pass within the window.
 func (l Ledger) Limit(limits Limits) int { return limits.of(l.base()) }
 
+// Room is the number of removals that may still pass by the limit; it is negative when more have passed than would now.
+func (l Ledger) Room(limits Limits) int { return l.Limit(limits) - l.passed(v1alpha1.PassLimit) }
+
 func (l Ledger) base() int {
 	if len(l.Peaks) == 0 {
 		return 0
@@ -156,22 +159,40 @@ func step(window time.Duration) time.Duration {
 	return max(window/60, time.Second).Truncate(time.Second)
 }
 
-// pass enters removals. What is put together counts from the end of its step, so never for less than the window.
-func (l *Ledger) pass(names []string, reason v1alpha1.PassReason, now time.Time, window time.Duration) {
-	end := now.Truncate(step(window)).Add(step(window))
+// stepEnd is the end of the step that a time is in.
+func stepEnd(now time.Time, window time.Duration) time.Time { return now.Truncate(step(window)).Add(step(window)) }
+
+// pass enters removals, and gives what it entered. What is put together counts from the end of its step, so never for less than the window.
+func (l *Ledger) pass(names []string, reason v1alpha1.PassReason, now time.Time, window time.Duration) Pass {
+	one := Pass{End: stepEnd(now, window), Reason: reason, Count: len(names)}
 	var people strings.Builder
 	for _, name := range names {
 		people.WriteString(Print(name))
 	}
+	one.People = people.String()
+	l.enter(one)
+	return one
+}
+
+// enter puts a pass together with those of the same step.
+func (l *Ledger) enter(one Pass) {
 	passes := slices.Clone(l.Passes)
-	i := slices.IndexFunc(passes, func(p Pass) bool { return p.End.Equal(end) && p.Reason == reason })
+	i := slices.IndexFunc(passes, func(p Pass) bool { return p.End.Equal(one.End) && p.Reason == one.Reason })
 	if i < 0 {
 		i = len(passes)
-		passes = append(passes, Pass{End: end, Reason: reason})
+		passes = append(passes, Pass{End: one.End, Reason: one.Reason})
 	}
-	passes[i].Count += len(names)
-	passes[i].People += people.String()
+	passes[i].Count += one.Count
+	passes[i].People += one.People
 	l.Passes = forgetNames(passes)
+}
+
+// With is the ledger with the pass of one person, which it may have already.
+func (l Ledger) With(one Pass) Ledger {
+	if !l.remembered()[one.People] {
+		l.enter(one)
+	}
+	return l
 }
 
 // forgetNames drops the oldest names beyond maxRemembered. Their removals took effect long ago; only who is given access back

@@ -169,6 +169,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: releaseTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: reservedBy
+      type:
+        scalar: string
     - name: samples
       type:
         list:

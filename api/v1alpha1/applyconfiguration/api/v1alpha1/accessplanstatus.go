@@ -47,6 +47,9 @@ type AccessPlanStatusApplyConfiguration struct {
 	// peaks are the largest numbers of active people, or members, of the last 24 hours, oldest first and each smaller than the
 	// one before. The limit's percentage is of the first.
 	Peaks []PlanPeakApplyConfiguration `json:"peaks,omitempty"`
+	// reservedBy names the process of the operator that may let one more person pass before this status says so: whoever leaves alone loses
+	// access without waiting for it to be written. A process that takes over counts that person as passed, because it cannot know.
+	ReservedBy *string `json:"reservedBy,omitempty"`
 }
 
 // AccessPlanStatusApplyConfiguration constructs a declarative configuration of the AccessPlanStatus type for use with
@@ -183,5 +186,13 @@ func (b *AccessPlanStatusApplyConfiguration) WithPeaks(values ...*PlanPeakApplyC
 		}
 		b.Peaks = append(b.Peaks, *values[i])
 	}
+	return b
+}
+
+// WithReservedBy sets the ReservedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ReservedBy field is set to the value of the last call.
+func (b *AccessPlanStatusApplyConfiguration) WithReservedBy(value string) *AccessPlanStatusApplyConfiguration {
+	b.ReservedBy = &value
 	return b
 }

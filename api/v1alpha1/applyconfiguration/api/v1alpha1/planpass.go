@@ -19,7 +19,8 @@ type PlanPassApplyConfiguration struct {
 	// count is the number of different people.
 	Count *int32 `json:"count,omitempty"`
 	// people are eight characters for each of them, in order: a hash of the Kubernetes user name, by which the operator knows whom it
-	// has let through. Absent when the plan has more passes than it can remember by name.
+	// has let through. Shorter, or absent, when the plan has more passes than it can remember by name, and when it counts somebody whom
+	// a former process may have let through.
 	People *string `json:"people,omitempty"`
 }
 
