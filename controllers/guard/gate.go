@@ -70,7 +70,7 @@ func NewGate(mgr manager.Manager, options Options) (*Gate, error) {
 		cached: mgr.GetCache(), live: mgr.GetAPIReader(), writer: mgr.GetClient(),
 		recorder: mgr.GetEventRecorder("scim-operator-guard"), clock: options.Clock, metrics: counters,
 		census: newCensus(), identity: string(uuid.NewUUID()),
-		seen:   map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
+		seen: map[access.GrantKey]bool{}, grants: map[access.GrantKey][]access.PlanKey{}, plans: map[access.PlanKey]*plan{},
 		wake: func([]access.GrantKey) {}, changed: func(string) {},
 	}, nil
 }

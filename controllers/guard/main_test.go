@@ -102,7 +102,9 @@ func (o *operator) run(scheme *runtime.Scheme) {
 	o.t.Helper()
 	config := apiserver.Config()
 	config.QPS = -1
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return lossy{next: next, deaf: &o.deaf, mute: &o.mute, lost: &o.lost} })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return lossy{next: next, deaf: &o.deaf, mute: &o.mute, lost: &o.lost}
+	})
 	again := true // each test has controllers of its own, under the same names
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Controller: managerconfig.Controller{SkipNameValidation: &again}, Scheme: scheme,

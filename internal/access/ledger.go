@@ -160,7 +160,9 @@ func step(window time.Duration) time.Duration {
 }
 
 // stepEnd is the end of the step that a time is in.
-func stepEnd(now time.Time, window time.Duration) time.Time { return now.Truncate(step(window)).Add(step(window)) }
+func stepEnd(now time.Time, window time.Duration) time.Time {
+	return now.Truncate(step(window)).Add(step(window))
+}
 
 // pass enters removals, and gives what it entered. What is put together counts from the end of its step, so never for less than the window.
 func (l *Ledger) pass(names []string, reason v1alpha1.PassReason, now time.Time, window time.Duration) Pass {

@@ -36,6 +36,9 @@ type reference struct {
 	writes map[string][]fault.Write
 	// counts are how many of what gives access were made and deleted. It is nil for a flow that ends where it began.
 	counts map[string]int
+	// passed are the people whom each AccessPlan has let through, and ended says that a process may have ended before it could count one.
+	passed map[string]passed
+	ended  bool
 }
 
 // play sets a flow up and lets it act. broken is called between the two, and gives what is called at the end.
@@ -105,7 +108,7 @@ func (o *operator) learn(ctx context.Context, f flow, tag string) (*reference, *
 		r.counts = s.counts()
 	}
 	p, err := s.project(ctx)
-	r.objects = p.objects
+	r.objects, r.passed = p.objects, p.passed
 	return r, s, err
 }
 
@@ -195,12 +198,23 @@ func (s *scene) assertStays(ctx context.Context, r *reference, broken breakage) 
 
 func (r *reference) diff(p projection) string {
 	if !r.plans {
-		return cmp.Diff(r.objects, p.objects)
+		diff := cmp.Diff(r.objects, p.objects)
+		for _, name := range slices.Sorted(maps.Keys(r.passed)) {
+			diff += p.passed[name].diff(r.passed[name], r.ended)
+		}
+		return diff
 	}
 	without := func(lines []string) []string {
 		return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasPrefix(line, `{"kind":"AccessPlan"`) })
 	}
 	return cmp.Diff(without(r.objects), without(p.objects))
+}
+
+// after is the reference for what goes wrong in a plan: a process may end in it, or think that it has lost its lease.
+func (r *reference) after(p plan) *reference {
+	broken := *r
+	broken.ended = p.kind == "late" || strings.Contains(p.kind, "killed") || strings.Contains(p.kind, "stands still")
+	return &broken
 }
 
 // plan is one thing that goes wrong in one flow.
@@ -276,6 +290,7 @@ func (o *operator) carryOut(ctx context.Context, p plan, r *reference, tag strin
 			return true, err
 		}
 	}
+	r = r.after(p)
 	err = s.assertSame(ctx, r)
 	if diff := cmp.Diff(r.counts, s.counts()); err == nil && r.counts != nil && diff != "" {
 		err = fmt.Errorf("it was made or deleted more often or less\n-reference, +this:\n%s", diff)

@@ -24,6 +24,8 @@ type projection struct {
 	objects []string
 	// counted are the resourceVersions of those, by kind and name.
 	counted map[string]string
+	// passed are the people whom each AccessPlan has let through.
+	passed map[string]passed
 	// versions are the resourceVersions, to see whether anything is still written.
 	versions string
 }
@@ -76,7 +78,7 @@ func (s *scene) mine(ctx context.Context) (mine []unstructured.Unstructured, err
 }
 
 func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
-	p := projection{counted: map[string]string{}}
+	p := projection{counted: map[string]string{}, passed: map[string]passed{}}
 	owners, slicesInUse := map[string]bool{}, map[string]bool{}
 	for i := range mine {
 		if item := &mine[i]; item.GetKind() == "ScimClaim" {
@@ -112,6 +114,9 @@ func (s *scene) describe(mine []unstructured.Unstructured) (projection, error) {
 			return p, err
 		}
 		p.objects = append(p.objects, line)
+		if kind == "AccessPlan" {
+			p.passed[strings.ReplaceAll(item.GetName(), s.tag, "TAG")] = passedOf(item)
+		}
 	}
 	for role, members := range together {
 		for i, id := range members {
@@ -200,9 +205,8 @@ func timeless(value any) any {
 		for key, inner := range v {
 			switch {
 			case strings.HasSuffix(key, "Time"), strings.HasSuffix(key, "Since"), strings.HasSuffix(key, "At"), key == "observedGeneration",
-				key == "time", key == "digest", key == "uid", key == "people", key == "input", key == "accountID":
-			case key == "passes":
-				kept[key] = summed(inner)
+				key == "time", key == "digest", key == "uid", key == "people", key == "input", key == "accountID",
+				key == "passes", key == "passed", key == "reservedBy":
 			case key == "peaks":
 				kept[key] = highest(inner)
 			default:
@@ -220,15 +224,35 @@ func timeless(value any) any {
 	return value
 }
 
-// summed are the people whom a guard let pass, by why. It counts those of a minute together, and in which minute somebody passes is chance.
-func summed(passes any) map[string]int64 {
-	sum := map[string]int64{}
+// passed is how many people a guard let pass, by why, and whether it has set a place aside for one more.
+type passed struct {
+	by       map[string]int64
+	reserved bool
+}
+
+// passedOf adds up what an AccessPlan counts. It counts those of a minute together, and in which minute somebody passes is chance.
+func passedOf(plan *unstructured.Unstructured) passed {
+	found := passed{by: map[string]int64{}}
+	by, _, _ := unstructured.NestedString(plan.Object, "status", "reservedBy")
+	found.reserved = by != ""
+	passes, _, _ := unstructured.NestedSlice(plan.Object, "status", "passes")
 	for _, pass := range listOf(passes) {
 		reason, _, _ := unstructured.NestedString(pass, "reason")
 		count, _, _ := unstructured.NestedInt64(pass, "count")
-		sum[reason] += count
+		found.by[reason] += count
 	}
-	return sum
+	return found
+}
+
+// diff says what is wrong with a count, which is to be that of the reference. Where a process may have ended, its successor counts one by the limit
+// too many when it cannot know whether that one passed, or, as long as nobody else leaves, one too few for whom there is a place.
+func (x passed) diff(reference passed, ended bool) string {
+	got, want := x.by[string(v1alpha1.PassLimit)], reference.by[string(v1alpha1.PassLimit)]
+	near := got == want || ended && (got == want+1 || got == want-1 && x.reserved)
+	if near && x.by[string(v1alpha1.PassAlone)] == reference.by[string(v1alpha1.PassAlone)] {
+		return ""
+	}
+	return fmt.Sprintf("passed: %v, want %v\n", x.by, reference.by)
 }
 
 // highest is the most people that a guard has seen: it keeps that for each minute.
