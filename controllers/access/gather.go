@@ -41,6 +41,8 @@ type gatherer struct {
 	// used are the shards of this pass, and origins says, by role, where the members of its shards are written.
 	used    map[access.PartKey]*knownShard
 	origins map[string][]origin
+	// lacking are the users of whom the cache lacked something.
+	lacking map[string]bool
 
 	names map[string]nameOf
 }
@@ -52,7 +54,7 @@ func (g *gatherer) lookLive() bool { return g.doubtful != nil }
 
 // gather reads everything that the plan of the grant depends on.
 func (g *gatherer) gather(ctx context.Context, now time.Time) (access.State, error) {
-	g.names = map[string]nameOf{}
+	g.names, g.lacking = map[string]nameOf{}, map[string]bool{}
 	g.state = access.State{
 		Now: now, Bindable: g.bindable, BindableRoles: g.bindableRoles, Users: map[string]access.User{}, Existing: g.existing,
 	}
@@ -295,8 +297,12 @@ func (g *gatherer) readShards(ctx context.Context, role *v1alpha1.ScimRole) ([]a
 func (g *gatherer) addUsers(ctx context.Context, ids []string, lookLive bool) error {
 	for _, id := range ids {
 		if _, done := g.state.Users[id]; done && !lookLive {
+			if g.lacking[id] {
+				g.absent++ // Each shard that somebody is in lacks what there is to know of them, not only the first.
+			}
 			continue
 		}
+		before := g.absent
 		user := &v1alpha1.ScimUser{}
 		found, err := g.get(ctx, id, user, lookLive)
 		if err != nil {
@@ -308,6 +314,7 @@ func (g *gatherer) addUsers(ctx context.Context, ids []string, lookLive bool) er
 		if g.state.Users[id], err = g.user(ctx, user, lookLive); err != nil {
 			return err
 		}
+		g.lacking[id] = g.absent > before
 	}
 	return nil
 }

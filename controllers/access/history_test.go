@@ -141,6 +141,7 @@ func newHistory(t *testing.T, rt *rapid.T) *history {
 	h.known = h.reconciler()
 	h.known.memory = newMemory()
 	h.known.memory.recent = rapid.IntRange(1, 4).Draw(rt, "recent")
+	h.known.memory.recentAll = rapid.IntRange(1, 8).Draw(rt, "recent of anybody")
 	h.watcher = &watcher{
 		echoes: &echo.Echoes{},
 		cache:  h.cache, usernames: h.known.usernames, memory: h.known.memory, frozen: h.known.frozen,

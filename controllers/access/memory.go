@@ -22,6 +22,8 @@ const (
 	// maxRecent bounds the changes of a list that are remembered one by one. Of those before them it is not known whom they concern, so
 	// that whoever did not see them reads the whole list again.
 	maxRecent = 64
+	// maxRecentAll is the same for the changes of anybody, whatever lists they are in.
+	maxRecentAll = 1024
 )
 
 // memory is what the controller keeps of grants between two passes, so that a pass costs what has changed since the last one. It holds
@@ -34,9 +36,11 @@ type memory struct {
 	last, everything uint64
 	// changed has the changes of those who are in a list of members.
 	changed map[listKey]*listChanges
-	// recent is how many changes of a list are remembered one by one.
-	recent int
-	grants map[reconcile.Request]*past
+	// anybody has the changes of everybody.
+	anybody listChanges
+	// recent is how many changes of a list are remembered one by one, recentAll how many of anybody.
+	recent, recentAll int
+	grants            map[reconcile.Request]*past
 }
 
 // listChanges are the changes of the members of one list.
@@ -50,6 +54,15 @@ type listChanges struct {
 type memberChange struct {
 	number uint64
 	id     string
+}
+
+// enter adds a change, and forgets the oldest when there are as many as may be remembered.
+func (l *listChanges) enter(one memberChange, most int) {
+	if len(l.recent) == most {
+		l.forgotten = l.recent[0].number
+		l.recent = slices.Delete(l.recent, 0, 1)
+	}
+	l.recent = append(l.recent, one)
 }
 
 // since adds the ids of those who have changed after a change with this number. It says false when that is not known of everybody.
@@ -115,6 +128,9 @@ func (o origin) is(other origin) bool {
 	return !o.unlisted && !other.unlisted && o.directory == other.directory && o.slice == other.slice && isList(o.ofSlice, other.ofSlice) && isList(o.inRole, other.inRole)
 }
 
+// members are the ids in the lists, in their order.
+func (o origin) members() []string { return slices.Concat(o.ofSlice, o.inRole) }
+
 // lists are the keys of the lists that the members of a shard of a role are written in.
 func (o origin) lists(role string) []listKey {
 	var lists []listKey
@@ -137,7 +153,7 @@ type seenBinding struct {
 }
 
 func newMemory() *memory {
-	return &memory{changed: map[listKey]*listChanges{}, recent: maxRecent, grants: map[reconcile.Request]*past{}}
+	return &memory{changed: map[listKey]*listChanges{}, recent: maxRecent, recentAll: maxRecentAll, grants: map[reconcile.Request]*past{}}
 }
 
 // of gives what is kept of a grant. Without a memory nothing is kept for another pass.
@@ -189,6 +205,15 @@ func (m *memory) since(role string, known *knownShard) (ids map[string]bool, ok 
 	return ids, true
 }
 
+// sinceAnybody gives all to whom something has happened after a change with this number, in whatever lists they were then. It says false when that
+// is not known.
+func (m *memory) sinceAnybody(number uint64) (ids map[string]bool, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ids = map[string]bool{}
+	return ids, m.everything <= number && m.anybody.since(number, ids)
+}
+
 // changes enters a change of somebody who is in lists.
 func (m *memory) changes(id string, lists []listKey) {
 	m.mu.Lock()
@@ -198,17 +223,14 @@ func (m *memory) changes(id string, lists []listKey) {
 		m.everything = m.last + 1
 	}
 	m.last++
+	m.anybody.enter(memberChange{number: m.last, id: id}, m.recentAll)
 	for _, list := range lists {
 		of := m.changed[list]
 		if of == nil {
 			of = &listChanges{}
 			m.changed[list] = of
 		}
-		if len(of.recent) == m.recent {
-			of.forgotten = of.recent[0].number
-			of.recent = slices.Delete(of.recent, 0, 1)
-		}
-		of.recent = append(of.recent, memberChange{number: m.last, id: id})
+		of.enter(memberChange{number: m.last, id: id}, m.recent)
 	}
 }
 

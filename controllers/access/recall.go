@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -68,8 +67,11 @@ func (g *gatherer) usersOfShard(members []string, absent int) []access.User {
 // known.
 func (g *gatherer) recall(key access.PartKey, from origin, members []string) (unread []string, stands bool) {
 	known := g.past.shards[key]
-	if g.memory == nil || isFrozen(g.grant) || known == nil || !known.origin.is(from) {
+	if g.memory == nil || isFrozen(g.grant) || known == nil {
 		return members, false
+	}
+	if !known.origin.is(from) {
+		return g.recallFrom(known, from, members), false
 	}
 	changed, ok := g.memory.since(key.Role, known)
 	if !ok || len(changed) > 0 && (g.lookLive() || known.users == nil) {
@@ -93,6 +95,34 @@ func (g *gatherer) recall(key access.PartKey, from origin, members []string) (un
 	return unread, false
 }
 
+// recallFrom takes over, from the list that a shard had before, those of its members to whom nothing has happened, and gives the others: a slice is
+// replaced when one of its thousand members leaves. What happens while a slice is replaced may be entered for a list that neither of the two is,
+// so the changes of anybody count, in whatever list.
+func (g *gatherer) recallFrom(known *knownShard, from origin, members []string) (unread []string) {
+	if g.lookLive() || known.users == nil || from.unlisted {
+		return members
+	}
+	changed, ok := g.memory.sinceAnybody(known.at)
+	if !ok {
+		return members
+	}
+	before := make(map[string]access.User, len(known.users))
+	for i, id := range known.origin.members() {
+		if !changed[id] {
+			before[id] = known.users[i]
+		}
+	}
+	for _, id := range members {
+		user, stands := before[id]
+		if !stands {
+			unread = append(unread, id)
+		} else if _, read := g.state.Users[id]; !read {
+			g.state.Users[id] = user
+		}
+	}
+	return unread
+}
+
 // reconsider reads again what was taken over of shards some of whose members were absent, when objects have been found live that the cache
 // lacks: the same people may be in several shards. It comes when all shards have been read.
 func (g *gatherer) reconsider(ctx context.Context) error {
@@ -107,7 +137,7 @@ func (g *gatherer) reconsider(ctx context.Context) error {
 		for label := range known.parts {
 			delete(g.state.Known, access.PartKey{Role: key.Role, Label: label})
 		}
-		if err := g.addUsers(ctx, slices.Concat(known.origin.ofSlice, known.origin.inRole), false); err != nil {
+		if err := g.addUsers(ctx, known.origin.members(), false); err != nil {
 			return err
 		}
 	}
