@@ -15,7 +15,7 @@ import (
 // Gate says which removals take effect. It is called by several workers at once.
 type Gate interface {
 	// Admit takes the removals of one grant, all of them, and gives the names that must stay with their marks, by plan. Whoever is not
-	// among them has been recorded as passed in the API server before Admit returns. On an error nobody may lose access.
+	// among them counts as passed in the API server before Admit returns, by name or by a place set aside. On an error nobody may lose access.
 	Admit(ctx context.Context, grant access.GrantKey, removals []access.Removal) (map[access.PlanKey]map[string]access.Mark, error)
 	// Forget says that a grant is gone, and with it what it would take away.
 	Forget(grant access.GrantKey)

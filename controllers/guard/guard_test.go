@@ -27,7 +27,6 @@ func few() v1alpha1.Guard {
 	return v1alpha1.Guard{Users: v1alpha1.GuardLimit{Count: 5, Percent: number(0)}}
 }
 
-// TestABurstIsHeld follows a burst from the first deactivation to the approval, over a restart.
 // burst deactivates the first twenty of thirty people of a directory, of whom five pass.
 func (o *operator) burst(directory string) (ids []string, plan *v1alpha1.AccessPlan) {
 	o.t.Helper()
@@ -37,6 +36,7 @@ func (o *operator) burst(directory string) (ids []string, plan *v1alpha1.AccessP
 	return ids, o.plan("a burst takes effect up to the limit, the rest is held", directory+"-users", v1alpha1.PlanHeld, 15, 5)
 }
 
+// TestABurstIsHeld follows a burst from the first deactivation to the approval, over a restart.
 func TestABurstIsHeld(t *testing.T) {
 	o := start(t)
 	ids, plan := o.burst("burst")

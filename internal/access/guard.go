@@ -81,8 +81,8 @@ type Question struct {
 	LastNew time.Time
 	// Complete says that the candidates are all there are: each grant has been looked at since the start.
 	Complete bool
-	// Unknown is the number of people who may have passed by the limit without the Ledger's knowledge: another process might let them.
-	// They count from when the first newcomer comes.
+	// Unknown is the number of people whom another process may have let through by the limit without the Ledger's knowledge. They count,
+	// without names, from when the first newcomer comes.
 	Unknown int
 }
 
@@ -123,7 +123,9 @@ func Decide(q Question) Answer {
 		slices.Sort(newcomers)
 		answer.Newcomers = true
 		ledger.count(q.Active, q.Now)
-		ledger.passUnknown(q)
+		if q.Unknown > 0 {
+			ledger.enter(Pass{End: stepEnd(q.Now, q.Limits.Window), Reason: v1alpha1.PassLimit, Count: q.Unknown})
+		}
 		answer.Passed = ledger.admit(&answer, newcomers, holding, q)
 	}
 	ledger.settle(q, answer.Held)
@@ -159,14 +161,6 @@ func (l *Ledger) admit(answer *Answer, newcomers []string, holding bool, q Quest
 		}
 	}
 	return pass > 0
-}
-
-// passUnknown counts those who may have passed without the ledger's knowledge, who have no names.
-func (l *Ledger) passUnknown(q Question) {
-	if q.Unknown == 0 {
-		return
-	}
-	l.enter(Pass{End: stepEnd(q.Now, q.Limits.Window), Reason: v1alpha1.PassLimit, Count: q.Unknown})
 }
 
 // settle brings the times of the hold into line with who is held. While not everybody is known, a hold does not end by itself.

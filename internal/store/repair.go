@@ -78,7 +78,7 @@ func (s *Store) complete(ctx context.Context, obj client.Object) (time.Duration,
 		return wait, nil
 	}
 	if filling(obj) {
-		return 0, s.discard(ctx, obj, failpoint.RepairCondemn, failpoint.RepairResidue, !filling(obj))
+		return 0, s.discard(ctx, obj, failpoint.RepairCondemn, failpoint.RepairResidue, false)
 	}
 	if err := s.fence(ctx, failpoint.RepairFence, obj, v1alpha1.AnnotationUncommitted, v1alpha1.AnnotationCondemned); err != nil {
 		return 0, err
