@@ -166,6 +166,9 @@ func fenceVariable[T any](t *testing.T, all objects, name string) T {
 	policy := as[admissionv1.ValidatingAdmissionPolicy](t, all, "ValidatingAdmissionPolicy scim-operator-bindings")
 	for _, variable := range policy.Spec.Variables {
 		if variable.Name == name {
+			if said := "[" + variable.Expression + "].exists(" + name + ","; !strings.Contains(policy.Spec.MatchConditions[0].Expression, said) {
+				t.Errorf("the match condition does not say %s", said)
+			}
 			if err := json.Unmarshal([]byte(variable.Expression), &value); err != nil {
 				t.Fatalf("variable %s: %v", name, err)
 			}

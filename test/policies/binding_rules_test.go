@@ -224,7 +224,7 @@ func (r rule) install(t *testing.T, clients map[account]*client) (restore func()
 	changed := 0
 	for i, variable := range policy.Spec.Variables {
 		if expression, ok := r.installer[variable.Name]; ok {
-			policy.Spec.Variables[i].Expression = expression
+			choose(t, policy, i, expression)
 			changed++
 		}
 	}
@@ -247,9 +247,28 @@ func (r rule) install(t *testing.T, clients map[account]*client) (restore func()
 	}
 }
 
+// choose gives one of a policy's variables another expression, and the match conditions that repeat it, too.
+func choose(t testing.TB, policy *admissionv1.ValidatingAdmissionPolicy, i int, expression string) {
+	t.Helper()
+	variable := &policy.Spec.Variables[i]
+	repeated := false
+	for k := range policy.Spec.MatchConditions {
+		condition := &policy.Spec.MatchConditions[k].Expression
+		have := "[" + variable.Expression + "].exists(" + variable.Name + ","
+		repeated = repeated || strings.Contains(*condition, have)
+		*condition = strings.ReplaceAll(*condition, have, "["+expression+"].exists("+variable.Name+",")
+	}
+	if !repeated {
+		t.Errorf("no match condition of %s repeats the variable %s", policy.Name, variable.Name)
+	}
+	variable.Expression = expression
+}
+
 func replaceVariables(t *testing.T, c *client, policy *admissionv1.ValidatingAdmissionPolicy) {
 	t.Helper()
-	merge, err := json.Marshal(map[string]any{"spec": map[string]any{"variables": policy.Spec.Variables}})
+	merge, err := json.Marshal(map[string]any{"spec": map[string]any{
+		"variables": policy.Spec.Variables, "matchConditions": policy.Spec.MatchConditions,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
