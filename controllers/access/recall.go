@@ -85,6 +85,7 @@ func (g *gatherer) recall(key access.PartKey, from origin, members []string) (un
 		g.used[key] = known
 		return nil, true
 	}
+	g.expect(len(members))
 	for i, id := range members {
 		if changed[id] {
 			unread = append(unread, id)
@@ -93,6 +94,13 @@ func (g *gatherer) recall(key access.PartKey, from origin, members []string) (un
 		}
 	}
 	return unread, false
+}
+
+// expect makes room for the users of a shard, where there is none yet, instead of a little at a time.
+func (g *gatherer) expect(users int) {
+	if len(g.state.Users) == 0 {
+		g.state.Users = make(map[string]access.User, users)
+	}
 }
 
 // recallFrom takes over, from the list that a shard had before, those of its members to whom nothing has happened, and gives the others: a slice is
@@ -106,6 +114,7 @@ func (g *gatherer) recallFrom(known *knownShard, from origin, members []string) 
 	if !ok {
 		return members
 	}
+	g.expect(len(members))
 	before := make(map[string]access.User, len(known.users))
 	for i, id := range known.origin.members() {
 		if !changed[id] {

@@ -125,9 +125,12 @@ func subjectsOf(members []member) ([]rbacv1.Subject, []Person) {
 	return subjects, people
 }
 
+// compareSubjects orders subjects. It compares names only where the rest is the same, which it nearly always is.
 func compareSubjects(a, b rbacv1.Subject) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.APIGroup, b.APIGroup), cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Name, b.Name))
+	if a.Kind == b.Kind && a.APIGroup == b.APIGroup && a.Namespace == b.Namespace {
+		return cmp.Compare(a.Name, b.Name)
+	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.APIGroup, b.APIGroup), cmp.Compare(a.Namespace, b.Namespace))
 }
 
 func sortBindings(bindings []Binding) {

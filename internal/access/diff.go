@@ -109,20 +109,40 @@ func hasLabels(have, want map[string]string) bool {
 	return true
 }
 
-// without gives the subjects of a that b does not have, sorted.
+// without gives the subjects of a that b does not have, sorted. The lists are nearly always the same but for one or two subjects, so only
+// what is between the same beginning and the same end is looked for.
 func without(a, b []rbacv1.Subject) []rbacv1.Subject {
-	inB := make(map[rbacv1.Subject]bool, len(b))
-	for _, subject := range b {
-		inB[subject] = true
-	}
 	var rest []rbacv1.Subject
-	for _, subject := range a {
-		if !inB[subject] {
+	between := beyond(a, b)
+	has := func(subject rbacv1.Subject) bool { return slices.Contains(b, subject) }
+	if len(between) > fewSubjects {
+		inB := make(map[rbacv1.Subject]bool, len(b))
+		for _, subject := range b {
+			inB[subject] = true
+		}
+		has = func(subject rbacv1.Subject) bool { return inB[subject] }
+	}
+	for _, subject := range between {
+		if !has(subject) {
 			rest = append(rest, subject)
 		}
 	}
 	slices.SortFunc(rest, compareSubjects)
 	return slices.Compact(rest)
+}
+
+// fewSubjects is how many are looked for one by one.
+const fewSubjects = 8
+
+// beyond is the part of a that is neither in a beginning nor in an end that it has in common with b.
+func beyond(a, b []rbacv1.Subject) []rbacv1.Subject {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a
 }
 
 // Keep gives what is to be done with held bindings: those that exist stay, less every subject that is no user with access any more.

@@ -86,10 +86,7 @@ func (m *Memory) Removals(grant Grant, outcome Outcome, existing, desired []Bind
 		if replaced && grant.Spec.Subjects != v1alpha1.SubjectsAuto {
 			continue // A person has asked for the group.
 		}
-		for i, subject := range binding.Subjects {
-			if subject.Kind != rbacv1.UserKind || SubjectName(subject.Name) != nil || given.has(binding.Key, subject.Name) {
-				continue
-			}
+		for _, i := range given.lost(binding) {
 			removal := removalOf(binding, i, sizes)
 			removal.reconditioned, removal.moved = !direct && conditionHash(selector) != condition, replaced
 			removals = append(removals, removal)
@@ -113,10 +110,8 @@ func (m *Memory) frozenRemovals(outcome Outcome, existing, desired []Binding) []
 		if revoked[binding.Key] {
 			continue
 		}
-		for i, subject := range binding.Subjects {
-			if subject.Kind == rbacv1.UserKind && SubjectName(subject.Name) == nil && !given.has(binding.Key, subject.Name) {
-				removals = append(removals, removalOf(binding, i, sizes))
-			}
+		for _, i := range given.lost(binding) {
+			removals = append(removals, removalOf(binding, i, sizes))
 		}
 	}
 	return removals
@@ -145,6 +140,23 @@ func newGiven(desired []Binding) given {
 		g.byPlace[desired[i].Namespace] = append(g.byPlace[desired[i].Namespace], desired[i].Subjects)
 	}
 	return g
+}
+
+// lost are the positions of the users in a binding who may be bound, and who do not get the same in its place. The binding is nearly always
+// the same as before but for one or two subjects, so whoever comes next in it is looked for there first.
+func (g given) lost(binding Binding) []int {
+	var positions []int
+	next := g.byKey[binding.Key]
+	for i, subject := range binding.Subjects {
+		if k := slices.Index(next[:min(2, len(next))], subject); k >= 0 {
+			next = next[k+1:]
+			continue
+		}
+		if subject.Kind == rbacv1.UserKind && !g.has(binding.Key, subject.Name) && SubjectName(subject.Name) == nil {
+			positions = append(positions, i)
+		}
+	}
+	return positions
 }
 
 // has says whether a user gets the same in the place of a binding. Nearly always it is by that very binding.
