@@ -288,7 +288,7 @@ func (w *world) grantAtRest(grant access.GrantKey) {
 	w.t.Helper()
 	w.eventually("the controller comes to rest", func() (bool, string) {
 		before := w.writes.of(grant.Name)
-		r := NewReconciler(w.mgr, w.opts)
+		r := w.newReconciler()
 		spoken := events.NewFakeRecorder(10)
 		r.recorder = spoken
 		for range 3 {

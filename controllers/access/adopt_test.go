@@ -91,6 +91,9 @@ func TestAdopt(t *testing.T) {
 	machine := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "adopt-ci"}
 	old := legacy("adopt-legacy", subject("adopt.ann@example.com"), subject("adopt.ben@example.com"), machine)
 	w.create(old)
+	for _, user := range []string{"adopt.ann@example.com", "adopt.ben@example.com"} {
+		w.eventuallyCan(user, "default", true, "the API server heeds a binding a moment after it has it")
+	}
 	asked := w.keepAsking("adopt.ann@example.com", "adopt.ben@example.com")
 	grant := grantFor("adopt", "Adopt", "view")
 	grant.Spec.Existing = v1alpha1.ExistingAdopt
@@ -246,7 +249,7 @@ func TestAdoptRace(t *testing.T) {
 		old := legacy(fmt.Sprintf("race-legacy-%d", i), subject("race@example.com"))
 		handOver(old, "race")
 		w.create(old)
-		r := NewReconciler(w.mgr, w.opts)
+		r := w.newReconciler()
 		r.live = racing{Reader: r.live, meanwhile: func() { tc.meanwhile(old) }}
 		s := &scope{key: access.GrantKey{Name: "race"}, grant: grant, planned: planned(grant)}
 		s.planned.Spec.Existing = v1alpha1.ExistingAdopt // The running controller sees a grant that ignores the binding.

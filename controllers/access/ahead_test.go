@@ -76,7 +76,7 @@ func TestALateControllerTakesNothingBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := w.versions("late")
-			r := NewReconciler(w.mgr, w.opts)
+			r := w.newReconciler()
 			past := &former{Reader: r.cache, user: then.user, binding: then.binding.DeepCopy()}
 			change(past.binding)
 			r.cache = past

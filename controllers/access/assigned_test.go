@@ -62,7 +62,7 @@ func (w *world) assignmentsSurviveTheCache() {
 		{kind: "*v1alpha1.ScimDirectory", name: "assigned-a"},
 	} {
 		before := w.writes.of("assigned")
-		r := NewReconciler(w.mgr, w.opts)
+		r := w.newReconciler()
 		hidden.Reader = r.cache
 		r.cache = &unlisted{hidden}
 		if _, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: types.NamespacedName{Name: "assigned"}}); err != nil {

@@ -103,7 +103,7 @@ func (w *world) defaultsSurviveTheCache() {
 	}
 	for _, hidden := range tests {
 		before := w.writes.of("default")
-		r := NewReconciler(w.mgr, w.opts)
+		r := w.newReconciler()
 		hidden.Reader = r.cache
 		r.cache = &unlisted{hidden}
 		if _, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: types.NamespacedName{Name: "default"}}); err != nil {

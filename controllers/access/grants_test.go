@@ -128,7 +128,7 @@ func TestRolesByLabel(t *testing.T) {
 	}
 	w.atRest("lab")
 	hidden := &forgetful{kind: "*v1alpha1.ScimRole", name: "lab-role-1"}
-	r := NewReconciler(w.mgr, w.opts)
+	r := w.newReconciler()
 	hidden.Reader, r.cache = r.cache, &labelBlind{hidden}
 	before := w.writes.of("lab")
 	if _, err := r.Reconcile(w.ctx, requestFor(keyOf(grant))); err != nil {

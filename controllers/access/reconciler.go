@@ -35,12 +35,14 @@ const (
 
 // Reconciler brings the bindings of one grant into the state that the plan asks for.
 type Reconciler struct {
-	cache    client.Reader
-	live     client.Reader
-	writer   client.Client
-	recorder events.EventRecorder
-	clock    clock.PassiveClock
-	bindable []string
+	cache  client.Reader
+	live   client.Reader
+	writer client.Client
+	// overwriter writes what differs only in its subjects.
+	overwriter *overwriter
+	recorder   events.EventRecorder
+	clock      clock.PassiveClock
+	bindable   []string
 	// bindableRoles are the names of the namespaced Roles that may be given.
 	bindableRoles []string
 	usernames     *usernames

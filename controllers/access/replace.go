@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,16 +23,16 @@ func (r *Reconciler) change(ctx context.Context, change access.Change) error {
 	if replacement == nil {
 		return r.send(ctx, change.Desired, change.UID, version)
 	}
-	if err := r.writer.Update(ctx, replacement, client.FieldOwner(v1alpha1.ManagedBy)); err != nil {
+	written, err := r.overwriter.overwrite(ctx, replacement)
+	if err != nil {
 		return err
 	}
-	r.ahead.wrote(change.Key, change.UID, version, replacement.GetResourceVersion())
+	r.ahead.wrote(change.Key, change.UID, version, written)
 	return nil
 }
 
 // replacement is the binding of the cache with the subjects as wanted, to be written over a version; nil when more than the subjects
-// differs. It shares no memory with anything, because the client decodes the answer into it. The subjects of the cache, of which there may
-// be 1,000, are not copied for it.
+// differs. It shares the subjects with the plan, and only what is written to is copied.
 func (r *Reconciler) replacement(ctx context.Context, want access.Binding, uid types.UID, version string) (client.Object, error) {
 	cached := object(want.Key)
 	if err := r.cache.Get(ctx, client.ObjectKeyFromObject(cached), cached, client.UnsafeDisableDeepCopy); err != nil {
@@ -50,11 +49,11 @@ func (r *Reconciler) replacement(ctx context.Context, want access.Binding, uid t
 	switch binding := cached.(type) {
 	case *rbacv1.ClusterRoleBinding:
 		replacement = &rbacv1.ClusterRoleBinding{
-			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: slices.Clone(want.Subjects),
+			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: want.Subjects,
 		}
 	case *rbacv1.RoleBinding:
 		replacement = &rbacv1.RoleBinding{
-			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: slices.Clone(want.Subjects),
+			ObjectMeta: *binding.ObjectMeta.DeepCopy(), RoleRef: binding.RoleRef, Subjects: want.Subjects,
 		}
 	}
 	replacement.SetResourceVersion(version)

@@ -67,16 +67,16 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 	if err := addIndexes(ctx, mgr.GetFieldIndexer(), len(options.BindableRoles) > 0); err != nil {
 		return err
 	}
-	r := NewReconciler(mgr, options)
+	r, err := NewReconciler(mgr, options)
+	if err != nil {
+		return err
+	}
 	counters, err := newCounters()
 	if err != nil {
 		return err
 	}
 	r.memory, r.frozen, r.counters, r.revocations = newMemory(), newFrozenGrants(), counters, newRevocations(r.clock, counters.observe)
-	r.calm = options.Calm
-	if r.calm == nil {
-		r.calm = NewCalm(nil)
-	}
+	r.calm = cmp.Or(options.Calm, NewCalm(nil))
 	r.revocations.calm = r.calm
 	r.tracer, r.causes = options.Tracer, tracing.NewCauses[reconcile.Request](options.Tracer)
 	w := &watcher{
@@ -125,24 +125,30 @@ func SetupWithManager(ctx context.Context, mgr manager.Manager, options Options)
 	return nil
 }
 
-// NewReconciler makes the reconciler without starting it. The manager must have been set up by SetupWithManager, for the indexes.
-func NewReconciler(mgr manager.Manager, options Options) *Reconciler {
+// NewReconciler makes the reconciler without starting it. The manager must have been set up by SetupWithManager, for the indexes. It
+// fails when the manager's configuration does not allow to make a client.
+func NewReconciler(mgr manager.Manager, options Options) (*Reconciler, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
 	if options.Gate == nil {
 		options.Gate = openGate{}
 	}
+	overwriter, err := newOverwriter(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, err
+	}
 	return &Reconciler{
 		echoes:        &echo.Echoes{},
 		cache:         mgr.GetCache(),
 		live:          mgr.GetAPIReader(),
 		writer:        mgr.GetClient(),
+		overwriter:    overwriter,
 		recorder:      mgr.GetEventRecorder("scim-operator-access"),
 		clock:         options.Clock,
 		bindable:      slices.Sorted(slices.Values(options.BindableClusterRoles)),
 		bindableRoles: slices.Sorted(slices.Values(options.BindableRoles)),
 		usernames:     newUsernames(options.RequiredSubjectPrefix),
 		gate:          options.Gate,
-	}
+	}, nil
 }

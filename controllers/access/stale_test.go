@@ -75,7 +75,7 @@ func TestAnAbsenceInTheCacheTakesNothingAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.atRest("stale")
 			before := w.writes.of("stale")
-			r := NewReconciler(w.mgr, w.opts)
+			r := w.newReconciler()
 			hidden.Reader = r.cache
 			r.cache = &hidden
 			if _, err := r.Reconcile(w.ctx, reconcile.Request{NamespacedName: types.NamespacedName{Name: "stale"}}); err != nil {

@@ -115,9 +115,19 @@ func (w *world) createAgreedRoles(crowd []string) {
 	w.create(direct, grantFor("agree-wide", "agree OPS", "view"), grantFor("agree-rules", "agree staff", "view"), place, none, grantFor("agree-gap", "Agree Gap", "edit"))
 }
 
+// newReconciler is one that is not started.
+func (w *world) newReconciler() *Reconciler {
+	w.t.Helper()
+	r, err := NewReconciler(w.mgr, w.opts)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
 // gathered is the controller's plan of a grant.
 func (w *world) gathered(name string) (access.Result, error) {
-	r := NewReconciler(w.mgr, w.opts)
+	r := w.newReconciler()
 	s := &scope{key: access.GrantKey{Name: name}, now: time.Now()}
 	for _, step := range []func() error{
 		func() error { return r.readGrant(w.ctx, s) }, func() error { return r.readBindings(w.ctx, s) },
