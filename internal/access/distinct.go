@@ -15,21 +15,43 @@ func newDistinct[T any](name func(T) string) *distinct[T] {
 // count gives the number of different names in lists, each of which has a key that it keeps when it changes.
 func (d *distinct[T]) count(lists map[string][]T) int {
 	for key, old := range d.lists {
-		if now, ok := lists[key]; !ok || !sameList(old, now) {
-			d.drop(old)
-			delete(d.lists, key)
+		now, ok := lists[key]
+		if ok && sameList(old, now) {
+			continue
+		}
+		// A list nearly always changes by one or two names, so only what is between the same beginning and the same end is looked at.
+		gone, come := d.between(old, now)
+		d.enter(come)
+		d.drop(gone)
+		delete(d.lists, key)
+		if ok {
+			d.lists[key] = now
 		}
 	}
 	for key, now := range lists {
-		if _, known := d.lists[key]; known {
-			continue
-		}
-		d.lists[key] = now
-		for i := range now {
-			d.times[d.name(now[i])]++
+		if _, known := d.lists[key]; !known {
+			d.lists[key] = now
+			d.enter(now)
 		}
 	}
 	return len(d.times)
+}
+
+// between leaves out of two lists the beginning and the end that they have in common.
+func (d *distinct[T]) between(a, b []T) (ofA, ofB []T) {
+	for len(a) > 0 && len(b) > 0 && d.name(a[0]) == d.name(b[0]) {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && d.name(a[len(a)-1]) == d.name(b[len(b)-1]) {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return a, b
+}
+
+func (d *distinct[T]) enter(list []T) {
+	for i := range list {
+		d.times[d.name(list[i])]++
+	}
 }
 
 func (d *distinct[T]) drop(list []T) {

@@ -51,8 +51,9 @@ func BenchmarkCompany(b *testing.B) {
 				{"ColdStartConverged", c.warmStart},
 				{"MemberAdded", c.memberAdded},
 				{"MemberRemoved", c.memberRemoved},
-				{"UserDeactivated", c.userDeactivated},
-				{"UserOfSmallRolesDeactivated", c.smallUserDeactivated},
+				{"UserDeactivated", c.deactivated(inLarge)},
+				{"UserOfSmallRolesDeactivated", c.deactivated(inSmall)},
+				{"AnyUserDeactivated", c.deactivated(atRandom)},
 				{"GrantAdded", c.grantAdded},
 				{"NamespaceLabelled", c.namespaceLabelled},
 				{"UserDeactivatedDuringResync", c.deactivatedDuringResync},
@@ -135,22 +136,37 @@ func (c *company) rawWrites(b *testing.B) []time.Duration {
 	return took
 }
 
-// pick gives a person of whom nothing was asked yet: one in the large role who is in two more bindings, or one who is not and is in two.
-func (c *company) pick(b *testing.B, large bool) int {
+// kind is one of the ways in which people of the company have access.
+type kind string
+
+const (
+	// inLarge is who is in the large role, whose binding has up to 1,000 subjects, and in two bindings of 100.
+	inLarge kind = "in the large role and two small bindings"
+	// inSmall is who is in two bindings of 100.
+	inSmall kind = "in two small bindings only"
+	// atRandom is whoever has access at all, in the order of a walk through everybody.
+	atRandom kind = "drawn from all who have access"
+)
+
+// pick gives a person of a kind of whom nothing was asked yet.
+func (c *company) pick(b *testing.B, what kind) int {
 	b.Helper()
-	key := fmt.Sprint("large ", large)
-	if c.queues[key] == nil {
-		c.queues[key] = c.candidates(large)
+	if c.queues[what] == nil {
+		c.queues[what] = c.candidates(what)
 	}
-	if len(c.queues[key]) == 0 {
-		b.Fatal("there is nobody left to measure with")
+	for len(c.queues[what]) > 0 {
+		i := c.queues[what][0]
+		c.queues[what] = c.queues[what][1:]
+		if !c.picked[i] {
+			c.picked[i] = true
+			return i
+		}
 	}
-	i := c.queues[key][0]
-	c.queues[key] = c.queues[key][1:]
-	return i
+	b.Fatal("there is nobody left to measure with")
+	return 0
 }
 
-func (c *company) candidates(large bool) []int {
+func (c *company) candidates(what kind) []int {
 	c.seen.mu.Lock()
 	defer c.seen.mu.Unlock()
 	bindings := map[string]int{}
@@ -162,8 +178,8 @@ func (c *company) candidates(large bool) []int {
 	var found []int
 	for k := range c.users {
 		i := k * 7919 % c.users // a prime, so that neighbours in this order are in different shards
-		inLarge, n := i < c.large(), bindings[subject(i)]
-		if large && inLarge && n == 3 || !large && !inLarge && n == 2 {
+		large, n := i < c.large(), bindings[subject(i)]
+		if what == inLarge && large && n == 3 || what == inSmall && !large && n == 2 || what == atRandom && n > 0 {
 			found = append(found, i)
 		}
 	}
@@ -184,7 +200,7 @@ func (c *company) memberAdded(b *testing.B) {
 func (c *company) memberRemoved(b *testing.B) {
 	role, _ := c.largeRole()
 	c.measure(b, "member removed from the large role", func(int) effect {
-		who := c.pick(b, true)
+		who := c.pick(b, inLarge)
 		return effect{
 			change: func(ctx context.Context) error { return c.scim.removeMember(ctx, role.Name, userID(who)) },
 			seen:   hasNot(everybody, subject(who)),
@@ -209,21 +225,20 @@ func hasNot(grant, subject string) func(map[place]bound) bool {
 	return func(all map[place]bound) bool { return !has(all) }
 }
 
-func (c *company) deactivation(b *testing.B, large bool) effect {
+func (c *company) deactivation(b *testing.B, what kind) effect {
 	b.Helper()
-	who := c.pick(b, large)
+	who := c.pick(b, what)
 	return effect{
 		change: func(ctx context.Context) error { return c.scim.deactivate(ctx, userID(who)) },
 		seen:   none(subject(who), c.seen.of(subject(who))),
 	}
 }
 
-func (c *company) userDeactivated(b *testing.B) {
-	c.measure(b, "user deactivated, in the large role and two small bindings", func(int) effect { return c.deactivation(b, true) })
-}
-
-func (c *company) smallUserDeactivated(b *testing.B) {
-	c.measure(b, "user deactivated, in two small bindings only", func(int) effect { return c.deactivation(b, false) })
+// deactivated measures the deactivation of people of a kind.
+func (c *company) deactivated(what kind) func(*testing.B) {
+	return func(b *testing.B) {
+		c.measure(b, "user deactivated, "+string(what), func(int) effect { return c.deactivation(b, what) })
+	}
 }
 
 // grantAdded gives a role that had nothing something in the whole cluster.

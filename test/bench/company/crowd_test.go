@@ -30,7 +30,7 @@ func (c *company) deactivatedDuringResync(b *testing.B) {
 			poll(b, "users are being written", func(context.Context) bool { return progress() > c.users/50 })
 			for len(took) < repeats {
 				fresh := c.rawWrites(b)
-				t := c.time(b, "deactivated during a resync", c.deactivation(b, true))
+				t := c.time(b, "deactivated during a resync", c.deactivation(b, inLarge))
 				// Only what began and ended while users were being written counts.
 				if progress() > c.users*95/100 {
 					break
@@ -85,7 +85,7 @@ func (c *company) deactivatedDuringPush(b *testing.B) {
 	for b.Loop() {
 		for range repeats {
 			raw = append(raw, c.rawWrites(b)...)
-			took = append(took, c.time(b, "deactivated during a push", c.deactivation(b, true)))
+			took = append(took, c.time(b, "deactivated during a push", c.deactivation(b, inLarge)))
 		}
 	}
 	b.ReportMetric(float64(pushed.Load())/time.Since(start).Seconds(), "pushes/s")

@@ -54,14 +54,19 @@ type company struct {
 	peak    int64
 	raw     *corev1.ConfigMap
 	rows    []row
-	queues  map[string][]int
+	// queues are people to measure with, and picked those who were.
+	queues map[kind][]int
+	picked map[int]bool
 }
 
 // found makes a company and starts the server. The controller is not started.
 func found(b *testing.B, users int) *company {
 	b.Helper()
 	options, audit := auditOptions(b)
-	c := &company{world: newWorld(users), until: b, dir: b.TempDir(), token: rand.Text() + rand.Text(), audit: audit, queues: map[string][]int{}}
+	c := &company{
+		world: newWorld(users), until: b, dir: b.TempDir(), token: rand.Text() + rand.Text(), audit: audit,
+		queues: map[kind][]int{}, picked: map[int]bool{},
+	}
 	c.config = apiserver.StartWith(b, options)
 	scheme := runtime.NewScheme()
 	must(b, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)))

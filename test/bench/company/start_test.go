@@ -109,7 +109,7 @@ func (c *company) deactivatedWhileDown(b *testing.B) {
 		for range 3 {
 			c.audit.await(b, settled)
 			c.stopController(b)
-			e := c.deactivation(b, true)
+			e := c.deactivation(b, inLarge)
 			must(b, e.change(b.Context()))
 			began := c.startController(b)
 			took = append(took, c.seen.await(b, "the person has left", e.seen).Sub(began))
