@@ -16,8 +16,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
 
-// onlyMetadata asks for an answer without the subjects: 1,000 of them take as long to encode and to decode as they took on the way there, and
-// the watch brings them anyhow (https://kubernetes.io/docs/reference/using-api/api-concepts/, metadata-only fetches). Errors
+// onlyMetadata asks for an answer without the subjects, of which there may be 1,000: nobody reads them there, and the watch brings them (https://kubernetes.io/docs/reference/using-api/api-concepts/, metadata-only fetches). Errors
 // are answered as they always are.
 const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," + runtime.ContentTypeProtobuf
 
@@ -28,7 +27,7 @@ type overwriter struct {
 }
 
 // newOverwriter makes an overwriter for an API server, over the connections of a client.
-func newOverwriter(config *rest.Config, http *http.Client) (*overwriter, error) {
+func newOverwriter(config *rest.Config, httpClient *http.Client) (*overwriter, error) {
 	scheme := runtime.NewScheme()
 	if err := rbacv1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("preparing to write bindings: %w", err)
@@ -37,7 +36,7 @@ func newOverwriter(config *rest.Config, http *http.Client) (*overwriter, error) 
 		return nil, fmt.Errorf("preparing to read metadata: %w", err)
 	}
 	kind := rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding")
-	made, err := apiutil.RESTClientForGVK(kind, false, false, config, serializer.NewCodecFactory(scheme), http)
+	made, err := apiutil.RESTClientForGVK(kind, false, false, config, serializer.NewCodecFactory(scheme), httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("making a client for bindings: %w", err)
 	}

@@ -24,7 +24,7 @@ func TestOverwrite(t *testing.T) {
 			w.create(binding)
 			o := w.newReconciler().overwriter
 			first := binding.GetResourceVersion()
-			name(binding, "ada")
+			nameOnly(binding, "ada")
 			second, err := o.overwrite(w.ctx, binding)
 			if err != nil {
 				t.Fatal(err)
@@ -40,19 +40,19 @@ func TestOverwrite(t *testing.T) {
 				t.Errorf("nobody can tell who wrote it: %v", live.GetManagedFields())
 			}
 
-			name(binding, "grace")
+			nameOnly(binding, "grace")
 			if _, err := o.overwrite(w.ctx, binding); !apierrors.IsConflict(err) {
 				t.Errorf("over a version that is gone: %v", err)
 			}
 			binding.SetResourceVersion(second)
-			name(binding, "")
+			nameOnly(binding, "")
 			if _, err := o.overwrite(w.ctx, binding); !apierrors.IsInvalid(err) {
 				t.Errorf("with a subject that has no name: %v", err)
 			}
 			if err := w.admin.Delete(w.ctx, live); err != nil {
 				t.Fatal(err)
 			}
-			name(binding, "grace")
+			nameOnly(binding, "grace")
 			if _, err := o.overwrite(w.ctx, binding); !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 				t.Errorf("over nothing: %v", err)
 			}
@@ -60,8 +60,8 @@ func TestOverwrite(t *testing.T) {
 	}
 }
 
-// name makes somebody the only subject of a binding.
-func name(binding client.Object, user string) {
+// nameOnly makes somebody the only subject of a binding.
+func nameOnly(binding client.Object, user string) {
 	subjects := []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}}
 	switch binding := binding.(type) {
 	case *rbacv1.ClusterRoleBinding:

@@ -260,15 +260,8 @@ func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole, excep
 	return ids
 }
 
-// difference are the ids that are in one of the lists only. The subjects of a binding change by one or two of a thousand, so what both lists
-// begin and end with is passed over. An id that is in a list twice may be named without need.
+// difference are the ids that are in one of the lists only.
 func difference(a, b []string) []string {
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
 	in := make(map[string]int, len(a)+len(b))
 	for _, id := range a {
 		in[id] |= 1

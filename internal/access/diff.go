@@ -113,16 +113,16 @@ func hasLabels(have, want map[string]string) bool {
 // what is between the same beginning and the same end is looked for.
 func without(a, b []rbacv1.Subject) []rbacv1.Subject {
 	var rest []rbacv1.Subject
-	between := beyond(a, b)
+	differing, _ := between(a, b, func(x, y rbacv1.Subject) bool { return x == y })
 	has := func(subject rbacv1.Subject) bool { return slices.Contains(b, subject) }
-	if len(between) > fewSubjects {
+	if len(differing) > fewSubjects {
 		inB := make(map[rbacv1.Subject]bool, len(b))
 		for _, subject := range b {
 			inB[subject] = true
 		}
 		has = func(subject rbacv1.Subject) bool { return inB[subject] }
 	}
-	for _, subject := range between {
+	for _, subject := range differing {
 		if !has(subject) {
 			rest = append(rest, subject)
 		}
@@ -134,15 +134,15 @@ func without(a, b []rbacv1.Subject) []rbacv1.Subject {
 // fewSubjects is how many are looked for one by one.
 const fewSubjects = 8
 
-// beyond is the part of a that is neither in a beginning nor in an end that it has in common with b.
-func beyond(a, b []rbacv1.Subject) []rbacv1.Subject {
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+// between leaves out of two lists the beginning and the end that they have in common.
+func between[T any](a, b []T, same func(T, T) bool) (ofA, ofB []T) {
+	for len(a) > 0 && len(b) > 0 && same(a[0], b[0]) {
 		a, b = a[1:], b[1:]
 	}
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+	for len(a) > 0 && len(b) > 0 && same(a[len(a)-1], b[len(b)-1]) {
 		a, b = a[:len(a)-1], b[:len(b)-1]
 	}
-	return a
+	return a, b
 }
 
 // Keep gives what is to be done with held bindings: those that exist stay, less every subject that is no user with access any more.

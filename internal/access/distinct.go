@@ -20,7 +20,7 @@ func (d *distinct[T]) count(lists map[string][]T) int {
 			continue
 		}
 		// A list nearly always changes by one or two names, so only what is between the same beginning and the same end is looked at.
-		gone, come := d.between(old, now)
+		gone, come := between(old, now, func(a, b T) bool { return d.name(a) == d.name(b) })
 		d.enter(come)
 		d.drop(gone)
 		delete(d.lists, key)
@@ -35,17 +35,6 @@ func (d *distinct[T]) count(lists map[string][]T) int {
 		}
 	}
 	return len(d.times)
-}
-
-// between leaves out of two lists the beginning and the end that they have in common.
-func (d *distinct[T]) between(a, b []T) (ofA, ofB []T) {
-	for len(a) > 0 && len(b) > 0 && d.name(a[0]) == d.name(b[0]) {
-		a, b = a[1:], b[1:]
-	}
-	for len(a) > 0 && len(b) > 0 && d.name(a[len(a)-1]) == d.name(b[len(b)-1]) {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return a, b
 }
 
 func (d *distinct[T]) enter(list []T) {

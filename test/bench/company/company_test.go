@@ -53,7 +53,7 @@ func BenchmarkCompany(b *testing.B) {
 				{"MemberRemoved", c.memberRemoved},
 				{"UserDeactivated", c.deactivated(inLarge)},
 				{"UserOfSmallRolesDeactivated", c.deactivated(inSmall)},
-				{"AnyUserDeactivated", c.deactivated(atRandom)},
+				{"AnyUserDeactivated", c.deactivated(anyone)},
 				{"GrantAdded", c.grantAdded},
 				{"NamespaceLabelled", c.namespaceLabelled},
 				{"UserDeactivatedDuringResync", c.deactivatedDuringResync},
@@ -144,8 +144,8 @@ const (
 	inLarge kind = "in the large role and two small bindings"
 	// inSmall is who is in two bindings of 100.
 	inSmall kind = "in two small bindings only"
-	// atRandom is whoever has access at all, in the order of a walk through everybody.
-	atRandom kind = "drawn from all who have access"
+	// anyone is whoever has access at all, in the order of a walk through everybody.
+	anyone kind = "drawn from all who have access"
 )
 
 // pick gives a person of a kind of whom nothing was asked yet.
@@ -179,7 +179,7 @@ func (c *company) candidates(what kind) []int {
 	for k := range c.users {
 		i := k * 7919 % c.users // a prime, so that neighbours in this order are in different shards
 		large, n := i < c.large(), bindings[subject(i)]
-		if what == inLarge && large && n == 3 || what == inSmall && !large && n == 2 || what == atRandom && n > 0 {
+		if what == inLarge && large && n == 3 || what == inSmall && !large && n == 2 || what == anyone && n > 0 {
 			found = append(found, i)
 		}
 	}
