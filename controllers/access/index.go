@@ -24,6 +24,7 @@ const (
 	indexConditional = "access.grant.conditional"
 	indexRoleLabel   = "access.role.label"
 	indexRoleName    = "access.rbacrole.name"
+	// indexMember finds roles by those whom they list themselves; store.IndexMember finds their slices.
 	indexMember      = "access.member"
 	indexAssigned    = "access.assigned"
 	indexBindGrant   = "access.binding.grant"
@@ -73,7 +74,6 @@ func addIndexes(ctx context.Context, indexer client.FieldIndexer, withRoles bool
 		{&v1alpha1.ScimUser{}, indexAssigned, assignedRoles},
 		{&v1alpha1.ScimUser{}, indexUserPrint, userPrint},
 		{&v1alpha1.ScimRole{}, indexMember, roleMembers},
-		{&v1alpha1.ScimRoleSlice{}, indexMember, sliceMembers},
 		{&rbacv1.ClusterRoleBinding{}, indexBindGrant, bindingGrant},
 		{&rbacv1.RoleBinding{}, indexBindGrant, bindingGrant},
 		{&rbacv1.ClusterRoleBinding{}, indexBindSubject, bindingSubjects},
@@ -156,13 +156,6 @@ func roleMembers(object client.Object) []string {
 		return nil
 	}
 	return append(append([]string{}, role.Spec.Members...), role.Spec.LocalMembers...)
-}
-
-func sliceMembers(object client.Object) []string {
-	if slice, ok := object.(*v1alpha1.ScimRoleSlice); ok {
-		return slice.Spec.Members
-	}
-	return nil
 }
 
 func bindingGrant(object client.Object) []string {

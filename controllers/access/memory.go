@@ -14,6 +14,7 @@ import (
 
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/store"
 )
 
 const (
@@ -275,11 +276,10 @@ func differs(before, after client.Object) bool {
 
 // listsOf finds the lists that a user is in. Where they cannot be found, everything is taken to have changed.
 func (w *watcher) listsOf(ctx context.Context, id string) []listKey {
-	byMember := client.MatchingFields{indexMember: id}
 	var roles v1alpha1.ScimRoleList
 	var parts v1alpha1.ScimRoleSliceList
-	if w.cache.List(ctx, &roles, byMember, client.UnsafeDisableDeepCopy) != nil ||
-		w.cache.List(ctx, &parts, byMember, client.UnsafeDisableDeepCopy) != nil {
+	if w.cache.List(ctx, &roles, client.MatchingFields{indexMember: id}, client.UnsafeDisableDeepCopy) != nil ||
+		w.cache.List(ctx, &parts, client.MatchingFields{store.IndexMember: id}, client.UnsafeDisableDeepCopy) != nil {
 		w.memory.changesAll()
 		return nil
 	}

@@ -2,12 +2,9 @@ package access
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
-	"strings"
 
-	rbacv1 "k8s.io/api/rbac/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/util/workqueue"
@@ -21,6 +18,7 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 	"github.com/scim-operator/scim-operator/controllers/echo"
 	"github.com/scim-operator/scim-operator/internal/access"
+	"github.com/scim-operator/scim-operator/internal/store"
 	"github.com/scim-operator/scim-operator/internal/tracing"
 )
 
@@ -29,7 +27,9 @@ const priorityRevoke = 100
 
 // effect is what an event means: grants to look at, and how urgently.
 type effect struct {
-	grants   []access.GrantKey
+	grants []access.GrantKey
+	// first are those of the grants that are looked at before the others, in this order.
+	first    []access.GrantKey
 	priority int
 	// later puts a grant off until no revocation is under way; nil for at once.
 	later func(grant reconcile.Request)
@@ -70,12 +70,19 @@ func handle(of change, initial bool) handler.EventHandler {
 	}
 }
 
-func enqueue(q queue, found effect) {
-	slices.SortFunc(found.grants, access.GrantKey.Compare)
+// requests are the grants, each once: those that come first, and then the others by name.
+func (e effect) requests() []reconcile.Request {
+	slices.SortFunc(e.grants, access.GrantKey.Compare)
+	others := slices.DeleteFunc(slices.Compact(e.grants), func(key access.GrantKey) bool { return slices.Contains(e.first, key) })
 	var requests []reconcile.Request
-	for _, key := range slices.Compact(found.grants) {
+	for _, key := range slices.Concat(e.first, others) {
 		requests = append(requests, requestFor(key))
 	}
+	return requests
+}
+
+func enqueue(q queue, found effect) {
+	requests := found.requests()
 	if found.begin != nil {
 		found.begin(requests)
 	}
@@ -141,24 +148,6 @@ func (w *watcher) foreignStatus(before, after client.Object) (found effect) {
 	return found
 }
 
-// binding looks after the bindings that somebody has changed. Most often it was the controller itself, so there is time.
-func (w *watcher) binding(_ context.Context, before, after client.Object) effect {
-	var found effect
-	if !w.calm.is() {
-		found.later = w.calm.postpone
-	}
-	for _, object := range []client.Object{before, after} {
-		if object == nil {
-			continue
-		}
-		if key, ok := grantOf(object); ok {
-			found.grants = append(found.grants, key)
-		}
-		found.grants = append(found.grants, adopters(object)...)
-	}
-	return found
-}
-
 func (w *watcher) role(ctx context.Context, beforeObject, afterObject client.Object) effect {
 	before, _ := beforeObject.(*v1alpha1.ScimRole)
 	after, _ := afterObject.(*v1alpha1.ScimRole)
@@ -200,7 +189,8 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	before, _ := beforeObject.(*v1alpha1.ScimUser)
 	after, _ := afterObject.(*v1alpha1.ScimUser)
 	if after == nil {
-		return effect{grants: append(w.grantsOfMember(ctx, before), w.grantsBinding(ctx, before)...), priority: priorityRevoke}
+		bound := w.grantsBinding(ctx, before)
+		return effect{grants: append(w.grantsOfMember(ctx, before), bound...), first: bound, priority: priorityRevoke}
 	}
 	if before == nil {
 		return effect{grants: append(w.grantsOfMember(ctx, after), w.grantsBinding(ctx, after)...)}
@@ -220,35 +210,11 @@ func (w *watcher) user(ctx context.Context, beforeObject, afterObject client.Obj
 	found.grants = append(found.grants, w.grantsOfRoles(ctx, gone)...)
 	if !sameName || !sameDirectory || len(gone) > 0 || !after.IsActive() {
 		found.priority = priorityRevoke
-		found.grants = append(found.grants, w.grantsBinding(ctx, before)...)
+		found.first = w.grantsBinding(ctx, before)
+		found.grants = append(found.grants, found.first...)
 	}
 	found.priority = max(found.priority, w.conditional(ctx, before, after).priority)
 	return found
-}
-
-// grantsBinding finds the grants whose bindings name a user at present, whatever the roles say: a binding may be held for a slice that
-// is missing, and then no role lists the user.
-func (w *watcher) grantsBinding(ctx context.Context, user *v1alpha1.ScimUser) []access.GrantKey {
-	name, _, _ := strings.Cut(w.subject(ctx, user), "\n")
-	if name == "" {
-		return nil
-	}
-	options := []client.ListOption{client.MatchingFields{indexBindSubject: name}, client.UnsafeDisableDeepCopy}
-	var wide rbacv1.ClusterRoleBindingList
-	var narrow rbacv1.RoleBindingList
-	if err := errors.Join(w.cache.List(ctx, &wide, options...), w.cache.List(ctx, &narrow, options...)); err != nil {
-		log.FromContext(ctx).Error(err, "cannot find the bindings of a user")
-	}
-	var grants []access.GrantKey
-	for i := range wide.Items {
-		key, _ := grantOf(&wide.Items[i])
-		grants = append(grants, key)
-	}
-	for i := range narrow.Items {
-		key, _ := grantOf(&narrow.Items[i])
-		grants = append(grants, key)
-	}
-	return grants
 }
 
 // subject is the Kubernetes user name, or why there is none; only its changes matter here.
@@ -359,13 +325,12 @@ func selects(grant *v1alpha1.ClusterAccessGrant, namespace client.Object) bool {
 
 // grantsOfUser finds the grants that name the user, or a role that lists the user, inline, as a local member, or in a slice.
 func (w *watcher) grantsOfUser(ctx context.Context, id string) []access.GrantKey {
-	byMember := client.MatchingFields{indexMember: id}
 	var roles v1alpha1.ScimRoleList
-	if err := w.cache.List(ctx, &roles, byMember, client.UnsafeDisableDeepCopy); err != nil {
+	if err := w.cache.List(ctx, &roles, client.MatchingFields{indexMember: id}, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "cannot find the roles of a user")
 	}
 	var memberSlices v1alpha1.ScimRoleSliceList
-	if err := w.cache.List(ctx, &memberSlices, byMember, client.UnsafeDisableDeepCopy); err != nil {
+	if err := w.cache.List(ctx, &memberSlices, client.MatchingFields{store.IndexMember: id}, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "cannot find the slices of a user")
 	}
 	grants := w.grantsBy(ctx, indexGrantUser, userByName(id))

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,6 +111,40 @@ func TestWhatAnEventMeans(t *testing.T) {
 				t.Errorf("reason: %s\n%s", test.reason, diff)
 			}
 		})
+	}
+}
+
+// TestLargestBindingIsFirst has somebody leave who is in a small binding and in a larger one, whose grant comes later by name.
+func TestLargestBindingIsFirst(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"order-1", "order-2", "order-3"} {
+		w.user(id, id+"@example.com")
+	}
+	w.role("order-small", "Order Small", "order-1")
+	w.role("order-large", "Order Large", "order-1", "order-2", "order-3")
+	w.create(grantFor("order-a", "Order Small", "view"))
+	w.create(grantFor("order-b", "Order Large", "edit"))
+	watcher := &watcher{cache: w.mgr.GetCache(), usernames: newUsernames(""), echoes: &echo.Echoes{}}
+	before := &v1alpha1.ScimUser{ObjectMeta: metav1.ObjectMeta{Name: "order-1"}, Spec: v1alpha1.ScimUserSpec{UserName: "order-1@example.com"}}
+	after := before.DeepCopy()
+	after.Spec.Active = new(false)
+	w.eventually("both bindings are in the cache, as they are in the end", func() (bool, string) {
+		small, large := w.bindings("order-a"), w.bindings("order-b")
+		done := len(small) == 1 && len(large) == 1 && len(large[0].Subjects) == 3 && len(watcher.grantsBinding(t.Context(), before)) == 2
+		return done, fmt.Sprint(small, large)
+	})
+
+	want := []access.GrantKey{{Name: "order-b"}, {Name: "order-a"}}
+	for name, change := range map[string][2]client.Object{"suspended": {before, after}, "gone": {before, nil}} {
+		got := recordEffect(t, watcher.user, change[0], change[1]).grants
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s, reason: the binding that takes longest to write is begun first\n%s", name, diff)
+		}
+	}
+	got := recordEffect(t, watcher.user, after, before).grants
+	slices.Reverse(want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("reason: nobody waits for what a return gives, so its order is that of names\n%s", diff)
 	}
 }
 
