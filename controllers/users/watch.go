@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -173,21 +174,16 @@ func ownership() predicate.Predicate {
 
 // membersOfRole are the users whose number of roles a change of a role may have changed: the difference of its lists.
 func (r *reconciler) membersOfRole() handler.EventHandler {
-	add := func(ids []string, q queue) {
-		for _, id := range ids {
-			q.AddAfter(request(id), countDelay)
-		}
-	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			add(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil), q)
+			addLater(q, r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil))
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, after := e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole)
-			add(difference(r.members(ctx, before, after.Spec.Slices), r.members(ctx, after, before.Spec.Slices)), q)
+			addLater(q, difference(r.members(ctx, before, after.Spec.Slices), r.members(ctx, after, before.Spec.Slices)))
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			add(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil), q)
+			addLater(q, r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil))
 		},
 	}
 }
@@ -203,9 +199,7 @@ func (r *reconciler) membersByClaim() handler.EventHandler {
 		}
 		for i := range roles.Items {
 			role := &roles.Items[i]
-			for _, id := range r.members(ctx, role, nil) {
-				q.AddAfter(request(id), countDelay)
-			}
+			addLater(q, r.members(ctx, role, nil))
 			for _, of := range slices.Concat(r.usersByDefault(ctx, role), r.usersOfAssigned(ctx, role)) {
 				q.AddAfter(of, countDelay)
 			}
@@ -229,11 +223,7 @@ func (r *reconciler) membersByClaim() handler.EventHandler {
 // membersOfSlice are the members of a slice that has just come, and of one that its role no longer names. The role's own event may come when a
 // new slice has not reached the cache yet, or when an old one has left it already, and they would be missed.
 func membersOfSlice() handler.EventHandler {
-	add := func(slice client.Object, q queue) {
-		for _, id := range slice.(*v1alpha1.ScimRoleSlice).Spec.Members {
-			q.AddAfter(request(id), countDelay)
-		}
-	}
+	add := func(slice client.Object, q queue) { addLater(q, slice.(*v1alpha1.ScimRoleSlice).Spec.Members) }
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {
@@ -241,6 +231,21 @@ func membersOfSlice() handler.EventHandler {
 			}
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(e.Object, q) },
+	}
+}
+
+// addLater has users looked at after countDelay. There may be a thousand, and a queue that is told of each by itself wakes up for each.
+func addLater(q queue, ids []string) {
+	requests := make([]ctrl.Request, 0, len(ids))
+	for _, id := range ids {
+		requests = append(requests, request(id))
+	}
+	if all, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
+		all.AddWithOpts(priorityqueue.AddOpts{After: countDelay}, requests...)
+		return
+	}
+	for _, one := range requests {
+		q.AddAfter(one, countDelay)
 	}
 }
 
@@ -253,7 +258,7 @@ func (r *reconciler) members(ctx context.Context, role *v1alpha1.ScimRole, excep
 			continue
 		}
 		var part v1alpha1.ScimRoleSlice
-		if err := r.client.Get(ctx, client.ObjectKey{Name: name}, &part); err == nil {
+		if err := r.client.Get(ctx, client.ObjectKey{Name: name}, &part, client.UnsafeDisableDeepCopy); err == nil {
 			ids = append(ids, part.Spec.Members...)
 		}
 	}
