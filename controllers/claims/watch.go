@@ -3,6 +3,7 @@ package claims
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,10 +42,11 @@ func SetupWithStore(mgr ctrl.Manager, repairs *store.Store) error {
 	return builder.TypedControllerManagedBy[key](mgr).
 		Named("claims").
 		WithOptions(controller.TypedOptions[key]{MaxConcurrentReconciles: workers}).
-		Watches(&v1alpha1.ScimUser{}, r.events(bearerKeys)).
-		Watches(&v1alpha1.ScimRole{}, r.events(r.roleKeys)).
-		Watches(&v1alpha1.ScimClaim{}, r.events(r.claimKeys)).
-		Watches(&v1alpha1.ScimRoleSlice{}, r.events(sliceKeys)).
+		Watches(&v1alpha1.ScimUser{}, events(0, bearerKeys)).
+		Watches(&v1alpha1.ScimRole{}, events(0, bearerKeys)).
+		Watches(&v1alpha1.ScimRole{}, events(store.SliceSettleTime, r.unnamedKeys)).
+		Watches(&v1alpha1.ScimClaim{}, events(0, r.claimKeys)).
+		Watches(&v1alpha1.ScimRoleSlice{}, events(0, sliceKeys)).
 		Complete(r)
 }
 
@@ -59,11 +61,11 @@ func (c change) any() client.Object {
 	return c.before
 }
 
-// events turns every event into the keys of what it may have put out of order.
-func (r *reconciler) events(keys func(context.Context, change) []key) handler.TypedEventHandler[client.Object, key] {
+// events turns every event into the keys of what it may have put out of order, to be looked at some time later.
+func events(later time.Duration, keys func(context.Context, change) []key) handler.TypedEventHandler[client.Object, key] {
 	add := func(ctx context.Context, c change, q queue) {
 		for _, k := range keys(ctx, c) {
-			q.Add(k)
+			q.AddAfter(k, later)
 		}
 	}
 	return handler.TypedFuncs[client.Object, key]{
@@ -90,18 +92,19 @@ func bearerKeys(_ context.Context, c change) []key {
 	return keys
 }
 
-// roleKeys are those of a bearer, and the slices that the role no longer names.
-func (r *reconciler) roleKeys(ctx context.Context, c change) []key {
-	keys := bearerKeys(ctx, c)
+// unnamedKeys are the slices that a role no longer names. Whoever wrote or deleted the role is about to delete them, so repair comes later: it would
+// write to the role first, while somebody may be waiting for what the change takes away.
+func (r *reconciler) unnamedKeys(ctx context.Context, c change) []key {
 	if c.before == nil {
-		return keys
+		return nil
 	}
 	parts := &v1alpha1.ScimRoleSliceList{}
 	// The cache answers; an error means that it is stopping.
 	if err := r.cache.List(ctx, parts, client.MatchingFields{store.IndexRole: c.any().GetName()}, client.UnsafeDisableDeepCopy); err != nil {
-		return keys
+		return nil
 	}
 	after, _ := c.after.(*v1alpha1.ScimRole)
+	var keys []key
 	for i := range parts.Items {
 		if after == nil || !store.Names(after, parts.Items[i].Name) {
 			keys = append(keys, key{sliceKind, parts.Items[i].Name})

@@ -20,7 +20,7 @@ const (
 // that was left behind: a user that no identity provider knows. A process that ends meanwhile leaves the object to the next try, and to repair.
 func (s *Store) abandon(ctx context.Context, obj client.Object, c creation) {
 	k, name := kindOf(obj), obj.GetName()
-	s.background(func() {
+	s.background(0, func() {
 		var last error
 		// No error ends this but that of its context: each is one of the API server, or a write that somebody else was quicker with.
 		err := wait.PollUntilContextTimeout(context.WithoutCancel(ctx), abandonPause, abandonTime, true, func(ctx context.Context) (bool, error) {

@@ -41,7 +41,7 @@ type replica struct {
 	cache  cache.Cache
 	clock  *clocktesting.FakePassiveClock
 	writes *ledger
-	// behind is what the store wants to do behind answers. Nothing does it, as if the process had ended, but for the test itself.
+	// behind is what the store wants to do behind answers, sooner or later. Nothing does it, as if the process had ended, but for the test itself.
 	behind []func()
 	// stop ends all watches, so that the cache and the lists stay as they are.
 	stop func()
@@ -126,7 +126,7 @@ func newReplica(t testing.TB, options ...func(*store.Config)) *replica {
 	r.client, err = r.writes.wrap(config, scheme)
 	must(t, err)
 	var mu sync.Mutex
-	settings := store.Config{Client: r.client, Cache: informers, Clock: r.clock, Background: func(run func()) {
+	settings := store.Config{Client: r.client, Cache: informers, Clock: r.clock, Background: func(_ time.Duration, run func()) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.behind = append(r.behind, run)

@@ -77,21 +77,26 @@ func TestLargeRole(t *testing.T) {
 	made, err := r.CreateRole(ctx, dir, roleSpec("large"), nil)
 	must(t, err)
 	r.writes.take()
-	role, err := r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(all...)))
+	whole, err := r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(all...)))
 	must(t, err)
 	same(t, map[string]int{"create ScimRoleSlice": 20, "update ScimRole": 1}, r.writes.take(), "a PUT of 20,000 is one commit")
-	got, err := r.Members(ctx, role)
+	got, err := r.Members(ctx, whole)
 	must(t, err)
 	same(t, all, got, "all members are there")
 
-	role, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(slices.Delete(slices.Clone(all), 4321, 4322)...)))
+	role, err := r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(slices.Delete(slices.Clone(all), 4321, 4322)...)))
 	must(t, err)
-	one := map[string]int{"create ScimRoleSlice": 1, "update ScimRole": 1, "delete ScimRoleSlice": 1}
+	one, old := map[string]int{"create ScimRoleSlice": 1, "update ScimRole": 1}, map[string]int{"delete ScimRoleSlice": 1}
 	same(t, one, r.writes.take(), "one member less is one slice")
+	got, err = r.Members(ctx, whole)
+	must(t, err)
+	same(t, all, got, "whoever has read the role as it was finds its members for a while")
+	r.finish()
+	same(t, old, r.writes.take(), "the old slice goes when the request was answered")
 	_, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(add(all[4321])))
 	must(t, err)
 	same(t, map[string]int{"update ScimRole": 1}, r.writes.take(), "one member more is one write")
-	whole, err := r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(all...)))
+	whole, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(all...)))
 	must(t, err)
 	same(t, map[string]int{}, r.writes.take(), "an echo writes nothing")
 	got, err = r.Members(ctx, whole)
@@ -104,6 +109,8 @@ func TestLargeRole(t *testing.T) {
 	_, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(remove(all[1])))
 	must(t, err)
 	same(t, one, r.writes.take(), "one member less is one slice, again")
+	r.finish()
+	same(t, old, r.writes.take(), "and its old one goes")
 	eventually(t, "a role that was read before its slice went is to be read again", func(ctx context.Context) (bool, error) {
 		_, err := r.Members(ctx, role)
 		return statusOf(err) == http.StatusTooManyRequests, nil
@@ -111,6 +118,7 @@ func TestLargeRole(t *testing.T) {
 
 	role, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(replace(all[:50]...)))
 	must(t, err)
+	r.finish()
 	same(t, map[string]int{"update ScimRole": 1, "delete ScimRoleSlice": 20}, r.writes.take(), "a role of few members holds them itself")
 	same(t, all[:50], role.Spec.Members, "the members that stay")
 	same(t, 0, len(slicesOf(t, r.client, made.Name)), "no slice is left")
@@ -178,6 +186,9 @@ func TestNoMemberIsLost(t *testing.T) {
 				got[id] = true
 			}
 			same(t, want, got, "every change that was acknowledged is in the group")
+			for _, r := range replicas {
+				r.finish()
+			}
 			same(t, len(role.Spec.Slices), len(slicesOf(t, replicas[0].client, made.Name)), "attempts that lost have cleared their slices")
 		})
 	}

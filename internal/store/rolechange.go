@@ -107,7 +107,7 @@ func (s *Store) tryChange(ctx context.Context, role *v1alpha1.ScimRole, c roleCh
 		}
 		return nil, namesOf(made), err
 	}
-	s.dropSlices(ctx, c.points.oldSlice, role.Name, without(role.Spec.Slices, next.Spec.Slices))
+	s.retire(ctx, c.points.oldSlice, role.Name, without(role.Spec.Slices, next.Spec.Slices))
 	return next, nil, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,6 +106,22 @@ func (s *Store) createSlices(ctx context.Context, point failpoint.Point, made []
 		})
 	}
 	return group.Wait()
+}
+
+// retirement is how long slices stay that a role has just ceased to name. Nobody waits until they are gone, while somebody whom the change took out
+// may be waiting until the controller has written bindings; and whoever has read the role as it was can still read what it named.
+const retirement = 250 * time.Millisecond
+
+// retire deletes slices that the role has ceased to name when the request was answered. A process that ends before leaves them to repair.
+func (s *Store) retire(ctx context.Context, point failpoint.Point, role string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	s.background(retirement, func() {
+		ctx, cancel := committed(ctx)
+		defer cancel()
+		s.dropSlices(ctx, point, role, names)
+	})
 }
 
 // dropSlices deletes slices of the role that the role no longer names. What cannot be deleted is left to repair.

@@ -39,8 +39,9 @@ type Config struct {
 	Log logr.Logger
 	// Rand is the source of object names. Nil means crypto/rand.
 	Rand io.Reader
-	// Background runs what goes on for up to ten minutes after a request was answered. It must return at once. Nil means a goroutine.
-	Background func(run func())
+	// Background runs what goes on for up to ten minutes after a request was answered, not before some time has passed. It must return
+	// at once. Nil means a goroutine.
+	Background func(after time.Duration, run func())
 }
 
 // Store implements the persistence that the SCIM server declares, and the repair that the claims controller runs. It is safe for
@@ -55,7 +56,7 @@ type Store struct {
 	queue  *lanes
 	// written says where the cache may be behind.
 	written    *written
-	background func(run func())
+	background func(after time.Duration, run func())
 	// matching and events may be nil.
 	matching Matching
 	events   events.EventRecorder
@@ -78,7 +79,7 @@ func New(c Config) (*Store, error) {
 		c.Rand = rand.Reader
 	}
 	if c.Background == nil {
-		c.Background = func(run func()) { go run() }
+		c.Background = func(after time.Duration, run func()) { time.AfterFunc(after, run) }
 	}
 	if c.Log.GetSink() == nil {
 		c.Log = logr.Discard()
