@@ -16,8 +16,8 @@ import (
 	"github.com/scim-operator/scim-operator/api/v1alpha1"
 )
 
-// onlyMetadata asks for an answer without the subjects, of which there may be 1,000: nobody reads them there, and the watch brings them (https://kubernetes.io/docs/reference/using-api/api-concepts/, metadata-only fetches). Errors
-// are answered as they always are.
+// onlyMetadata asks for an answer without the subjects, of which there may be 1,000: nobody reads them there, and the watch brings them
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/, metadata-only fetches). Errors are answered as they always are.
 const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," + runtime.ContentTypeProtobuf
 
 // overwriter writes whole bindings over those that there are. It is what the manager's client does, but for what it is answered.

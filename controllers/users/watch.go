@@ -105,6 +105,14 @@ func request(name string) ctrl.Request {
 	return ctrl.Request{NamespacedName: types.NamespacedName{Name: name}}
 }
 
+func requestsOf(names []string) []ctrl.Request {
+	all := make([]ctrl.Request, 0, len(names))
+	for _, name := range names {
+		all = append(all, request(name))
+	}
+	return all
+}
+
 func (r *reconciler) listed(ctx context.Context, index, value string) []ctrl.Request {
 	var users v1alpha1.ScimUserList
 	// The cache answers; an error means that it is stopping.
@@ -176,14 +184,14 @@ func ownership() predicate.Predicate {
 func (r *reconciler) membersOfRole() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) {
-			addLater(q, r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil))
+			addLater(q, requestsOf(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil)))
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, after := e.ObjectOld.(*v1alpha1.ScimRole), e.ObjectNew.(*v1alpha1.ScimRole)
-			addLater(q, difference(r.members(ctx, before, after.Spec.Slices), r.members(ctx, after, before.Spec.Slices)))
+			addLater(q, requestsOf(difference(r.members(ctx, before, after.Spec.Slices), r.members(ctx, after, before.Spec.Slices))))
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) {
-			addLater(q, r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil))
+			addLater(q, requestsOf(r.members(ctx, e.Object.(*v1alpha1.ScimRole), nil)))
 		},
 	}
 }
@@ -199,10 +207,7 @@ func (r *reconciler) membersByClaim() handler.EventHandler {
 		}
 		for i := range roles.Items {
 			role := &roles.Items[i]
-			addLater(q, r.members(ctx, role, nil))
-			for _, of := range slices.Concat(r.usersByDefault(ctx, role), r.usersOfAssigned(ctx, role)) {
-				q.AddAfter(of, countDelay)
-			}
+			addLater(q, slices.Concat(requestsOf(r.members(ctx, role, nil)), r.usersByDefault(ctx, role), r.usersOfAssigned(ctx, role)))
 		}
 	}
 	return handler.Funcs{
@@ -223,7 +228,9 @@ func (r *reconciler) membersByClaim() handler.EventHandler {
 // membersOfSlice are the members of a slice that has just come, and of one that its role no longer names. The role's own event may come when a
 // new slice has not reached the cache yet, or when an old one has left it already, and they would be missed.
 func membersOfSlice() handler.EventHandler {
-	add := func(slice client.Object, q queue) { addLater(q, slice.(*v1alpha1.ScimRoleSlice).Spec.Members) }
+	add := func(slice client.Object, q queue) {
+		addLater(q, requestsOf(slice.(*v1alpha1.ScimRoleSlice).Spec.Members))
+	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
 			if !e.IsInInitialList {
@@ -235,17 +242,13 @@ func membersOfSlice() handler.EventHandler {
 }
 
 // addLater has users looked at after countDelay. There may be a thousand, and a queue that is told of each by itself wakes up for each.
-func addLater(q queue, ids []string) {
-	requests := make([]ctrl.Request, 0, len(ids))
-	for _, id := range ids {
-		requests = append(requests, request(id))
-	}
+func addLater(q queue, users []ctrl.Request) {
 	if all, ok := q.(priorityqueue.PriorityQueue[ctrl.Request]); ok {
-		all.AddWithOpts(priorityqueue.AddOpts{After: countDelay}, requests...)
+		all.AddWithOpts(priorityqueue.AddOpts{After: countDelay}, users...)
 		return
 	}
-	for _, one := range requests {
-		q.AddAfter(one, countDelay)
+	for _, user := range users {
+		q.AddAfter(user, countDelay)
 	}
 }
 

@@ -17,7 +17,8 @@ const (
 	// SettleTime is how old an object that the server made must be before repair completes its create, and how old a claim
 	// must be before repair takes it for the rest of a rename.
 	SettleTime = 5 * time.Second
-	// SliceSettleTime is how old a slice must be before repair takes it for garbage: a large push writes many before its commit.
+	// SliceSettleTime is how old a slice must be before repair takes it for garbage, because a large push writes many before its commit; and how
+	// long repair leaves one to its writer that a role has ceased to name.
 	SliceSettleTime = time.Minute
 	// YieldTime is how long what looks like the rest of a create yields its name to the next create of that name. An identity
 	// provider repeats a create within seconds; a user that lost its claim by accident is given it back by repair within

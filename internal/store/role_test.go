@@ -92,7 +92,7 @@ func TestLargeRole(t *testing.T) {
 	must(t, err)
 	same(t, all, got, "whoever has read the role as it was finds its members for a while")
 	r.finish()
-	same(t, old, r.writes.take(), "the old slice goes when the request was answered")
+	same(t, old, r.writes.take(), "the old slice goes later")
 	_, err = r.UpdateRole(ctx, dir, made.Name, nil, ops(add(all[4321])))
 	must(t, err)
 	same(t, map[string]int{"update ScimRole": 1}, r.writes.take(), "one member more is one write")

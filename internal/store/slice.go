@@ -112,7 +112,7 @@ func (s *Store) createSlices(ctx context.Context, point failpoint.Point, made []
 // may be waiting until the controller has written bindings; and whoever has read the role as it was can still read what it named.
 const retirement = 250 * time.Millisecond
 
-// retire deletes slices that the role has ceased to name when the request was answered. A process that ends before leaves them to repair.
+// retire deletes slices that the role has ceased to name, some time after it was written. A process that ends before leaves them to repair.
 func (s *Store) retire(ctx context.Context, point failpoint.Point, role string, names []string) {
 	if len(names) == 0 {
 		return

@@ -39,8 +39,8 @@ type Config struct {
 	Log logr.Logger
 	// Rand is the source of object names. Nil means crypto/rand.
 	Rand io.Reader
-	// Background runs what goes on for up to ten minutes after a request was answered, not before some time has passed. It must return
-	// at once. Nil means a goroutine.
+	// Background runs, after some time, what goes on for up to ten minutes behind the answer to a request. It must return at once. Nil
+	// means a goroutine.
 	Background func(after time.Duration, run func())
 }
 
